@@ -35,7 +35,7 @@ def test_the_lock_meets_every_declared_requirement(requirement):
 def test_conda_users_get_the_locked_versions():
     dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     (through_pip,) = [entry["pip"] for entry in dependencies if isinstance(entry, dict)]
-    expected = sorted({f"{r.name.lower()}=={locked()[r.name.lower()]}" for r in declared()})
+    expected = [f"{name}=={locked()[name]}" for name in sorted({r.name.lower() for r in declared()})]
     assert through_pip == [*expected, "--editable ."]
 
 
