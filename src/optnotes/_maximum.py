@@ -99,7 +99,7 @@ def interpolant(function: Callable[[FloatArray], FloatArray]) -> interpolate.PPo
 
 def _capped(n: ArrayLike) -> ArrayLike:
     if isinstance(n, int):
-        return min(n, _INTEGER_CAP)
+        return n if n < 2**63 else float(min(n, _INTEGER_CAP))
     if isinstance(n, (list, tuple)):
         return [_capped(item) for item in n]
     if isinstance(n, np.ndarray) and n.dtype.kind == "O":
