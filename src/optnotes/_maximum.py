@@ -7,6 +7,7 @@ Everything is a function of log n, so that no n is too large. With U uniform, th
 import functools
 import math
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,7 +32,7 @@ def sample_size(n: ArrayLike) -> tuple[FloatArray, FloatArray]:
     return np.where(log_size > math.log(np.finfo(np.float64).max), np.inf, size), log_size
 
 
-def plain(result: FloatArray) -> FloatArray:
+def plain(result: FloatArray) -> float | FloatArray:
     """Return an array as it is and a zero-dimensional array as a Python float."""
     return result if np.ndim(result) else result.item()
 
@@ -65,8 +66,8 @@ def exponential_rule() -> tuple[FloatArray, FloatArray]:
 
 def mean_over_gap(log_size: FloatArray) -> FloatArray:
     """Return E z_max / (1 − 1/n), which stays finite and free of cancellation at n = 1."""
-    small = log_size < 1.0
-    return np.where(small, _mean_near_one(np.where(small, log_size, 0.0)), _mean_above_one(np.where(small, 1.0, log_size)))
+    near, above = _mean_near_one(np.minimum(log_size, 1.0)), _mean_above_one(np.maximum(log_size, 1.0))
+    return np.where(log_size < 1.0, near, above)
 
 
 def variance(log_size: FloatArray) -> FloatArray:
@@ -101,7 +102,7 @@ def _capped(n: ArrayLike) -> ArrayLike:
     if isinstance(n, int):
         return n if n < 2**63 else float(min(n, _INTEGER_CAP))
     if isinstance(n, (list, tuple)):
-        return [_capped(item) for item in n]
+        return cast(ArrayLike, [_capped(item) for item in n])
     if isinstance(n, np.ndarray) and n.dtype.kind == "O":
         return _capped(n.tolist())
     return n

@@ -21,8 +21,8 @@ _LARGEST = 448.0  # the end of float8_e4m3fn; no maximum of exp(_maximum.LARGEST
 _FINEST = -40  # numbers below 2^−40 are taken as evenly spaced: a tie there has a probability below 1e-25
 
 
-def tie_probability(n: ArrayLike, dtype: str, after: Literal["logits", "exp"] = "logits") -> FloatArray:
-    """Probability that two or more of n standard normal variables share the maximum after rounding to nearest.
+def tie_probability(n: ArrayLike, dtype: str, after: Literal["logits", "exp"] = "logits") -> float | FloatArray:
+    """Return the probability that two or more of n normal variables share the maximum after rounding to nearest.
 
     after="logits", each variable rounded: Σ_i Φ(b_i)ⁿ P(Bin(n, p_i/Φ(b_i)) ≥ 2) over the cells (a_i, b_i] that round to
     one number, p_i = Φ(b_i) − Φ(a_i). after="exp", two or more of exp(x − z_max) round to 1:
@@ -30,23 +30,28 @@ def tie_probability(n: ArrayLike, dtype: str, after: Literal["logits", "exp"] = 
 
     Parameters
     ----------
-    n : array_like, ≥ 1. Number of variables.
-    dtype : "bfloat16", "float16", "float8_e4m3fn" or "float8_e5m2".
-    after : "logits" or "exp". Where the rounding happens.
+    n : array_like
+        Number of variables, real, ≥ 1.
+    dtype : str
+        "bfloat16", "float16", "float8_e4m3fn" or "float8_e5m2".
+    after : str
+        "logits" or "exp": what is rounded.
 
     Returns
     -------
-    float or array of the shape of n, in [0, 1]; 0 at n = 1.
+    float or array
+        Of the shape of n, in [0, 1]; 0 at n = 1.
 
     Raises
     ------
-    TypeError, ValueError : n not real numbers ≥ 1, unknown dtype or after.
+    TypeError, ValueError
+        If n is not a real number ≥ 1, or dtype or after is unknown.
 
     Domain
     ------
     Exact; subnormal numbers are kept and −0 equals +0. Relative error below 1e-13 for n ≤ 1e308, and about
-    1e-16 log n beyond. Overflow never matters: a maximum beyond 448 has a probability below e^(−350) for every allowed n.
-    The exponential is taken as exact before it is rounded.
+    1e-16 log n beyond. Overflow never matters: a maximum beyond 448 has a probability below e^(−350) for every
+    allowed n. The exponential is taken as exact before it is rounded.
 
     References
     ----------
@@ -88,12 +93,13 @@ def _cells(dtype: str) -> _Cells:
     density = np.exp(log_density)
     decay_low, log_tail = -np.log1p(-density * mills), log_density + np.log(mills)
     decay = np.concatenate([-log_tail[::-1], decay_low, [0.0]])
-    log_decay = np.append(np.log(-log_tail[::-1]), np.where(log_tail > -40, np.log(np.maximum(decay_low, 1e-18)), log_tail))
+    log_decay_low = np.where(log_tail > -40, np.log(np.maximum(decay_low, 1e-18)), log_tail)
+    log_decay = np.concatenate([np.log(-log_tail[::-1]), log_decay_low, [-np.inf]])
     centre = special.erf(low[0] / math.sqrt(2)) / (1 - density[0] * mills[0])
     above = np.append(density[1:] * mills[1:], 0.0)
     share = np.concatenate([(part / mills)[::-1], [centre], density * part / (1 - above)])
     log_share = np.append(np.log(share[: low.size + 1]), log_density + np.log(part))
-    return _Cells(share, log_share, _stretch(share), decay, np.append(log_decay, -np.inf))
+    return _Cells(share, log_share, _stretch(share), decay, log_decay)
 
 
 def _positive_edges(bits: int, exponent: int) -> FloatArray:
@@ -118,8 +124,10 @@ def _segment(start: FloatArray, width: ArrayLike) -> FloatArray:
 
 
 def _stretch(share: FloatArray) -> FloatArray:
+    """Return −log(1 − ρ)/ρ, finite at ρ = 0 and 1."""
     safe = np.clip(share, 1e-300, 1 - 2.0**-53)
-    return -np.log1p(-safe) / safe
+    ratio: FloatArray = -np.log1p(-safe) / safe
+    return ratio
 
 
 def _tie_of_cells(cells: _Cells, size: float, log_size: float) -> float:
@@ -149,7 +157,7 @@ def _two_of_few(count: FloatArray, share: FloatArray) -> FloatArray:
     term, total, k = np.ones_like(count), np.full_like(count, 0.5), 0
     while np.max(np.abs(term), initial=0.0) > 1e-17:
         k += 1
-        term *= (share - count / k)
+        term *= share - count / k
         total += term / (k + 2)
     return count * (count + share) * total
 

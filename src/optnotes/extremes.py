@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from optnotes import _maximum
-from optnotes._arguments import FloatArray, integer, real_array, real_number, require
+from optnotes._approximations import expected_max_asymptotic, expected_max_plugin
+from optnotes._arguments import FloatArray, real_array
 from optnotes._ties import tie_probability
 
 __all__ = [
@@ -27,26 +28,28 @@ __all__ = [
     "variance_max",
 ]
 
-_LARGEST_ORDER = 20  # later terms of the series are lost to rounding wherever they would still be small
 
-
-def max_cdf(z: ArrayLike, n: ArrayLike) -> FloatArray:
-    """Distribution function of the largest of n standard normal variables.
+def max_cdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
+    """Return the distribution function of the largest of n standard normal variables.
 
     P(z_max ≤ z) = Φ(z)ⁿ.
 
     Parameters
     ----------
-    z : array_like, finite; broadcasts with n.
-    n : array_like, ≥ 1. Number of variables.
+    z : array_like
+        Finite; broadcasts with n.
+    n : array_like
+        Number of variables, real, ≥ 1.
 
     Returns
     -------
-    float or array of the broadcast shape, in [0, 1].
+    float or array
+        Of the broadcast shape, in [0, 1].
 
     Raises
     ------
-    TypeError, ValueError : z not finite real numbers, n not real numbers ≥ 1.
+    TypeError, ValueError
+        If z is not finite real numbers, or n is not a real number ≥ 1.
 
     Domain
     ------
@@ -54,34 +57,38 @@ def max_cdf(z: ArrayLike, n: ArrayLike) -> FloatArray:
 
     References
     ----------
-    David and Nagaraja 2003, Order Statistics, eq. 2.1.1. Su 2025 [11390], section on the density.
+    David and Nagaraja 2003, Order Statistics, section 2.1. Su 2025 [11390], section on the density.
 
     Examples
     --------
     >>> max_cdf(0.0, 3)
     0.125
     """
-    z, (size, log_size) = real_array("z", z), _maximum.sample_size(n)
+    z, (size, log_size) = _clipped(z), _maximum.sample_size(n)
     return _maximum.plain(np.exp(_log_power(z, size, log_size)))
 
 
-def max_pdf(z: ArrayLike, n: ArrayLike) -> FloatArray:
-    """Density of the largest of n standard normal variables.
+def max_pdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
+    """Return the density of the largest of n standard normal variables.
 
     p(z) = n φ(z) Φ(z)ⁿ⁻¹.
 
     Parameters
     ----------
-    z : array_like, finite; broadcasts with n.
-    n : array_like, ≥ 1. Number of variables.
+    z : array_like
+        Finite; broadcasts with n.
+    n : array_like
+        Number of variables, real, ≥ 1.
 
     Returns
     -------
-    float or array of the broadcast shape, ≥ 0.
+    float or array
+        Of the broadcast shape, ≥ 0.
 
     Raises
     ------
-    TypeError, ValueError : z not finite real numbers, n not real numbers ≥ 1.
+    TypeError, ValueError
+        If z is not finite real numbers, or n is not a real number ≥ 1.
 
     Domain
     ------
@@ -89,35 +96,39 @@ def max_pdf(z: ArrayLike, n: ArrayLike) -> FloatArray:
 
     References
     ----------
-    David and Nagaraja 2003, eq. 2.1.6. Su 2025 [11390], section on the density.
+    David and Nagaraja 2003, section 2.1. Su 2025 [11390], section on the density.
 
     Examples
     --------
     >>> round(max_pdf(0.0, 2), 12)  # φ(0) = 1/√(2π)
     0.398942280401
     """
-    z, (size, log_size) = real_array("z", z), _maximum.sample_size(n)
-    log_power = _log_power(z, np.maximum(size - 1, 0.0), log_size)
+    z, (size, log_size) = _clipped(z), _maximum.sample_size(n)
+    log_power = _log_power(z, size - 1, log_size)
     return _maximum.plain(np.exp(log_size - z**2 / 2 - math.log(2 * math.pi) / 2 + log_power))
 
 
-def max_ppf(q: ArrayLike, n: ArrayLike) -> FloatArray:
-    """Quantile of the largest of n standard normal variables.
+def max_ppf(q: ArrayLike, n: ArrayLike) -> float | FloatArray:
+    """Return the quantile of the largest of n standard normal variables.
 
     z = Φ⁻¹(q^(1/n)).
 
     Parameters
     ----------
-    q : array_like in (0, 1); broadcasts with n.
-    n : array_like, ≥ 1. Number of variables.
+    q : array_like
+        In (0, 1); broadcasts with n.
+    n : array_like
+        Number of variables, real, ≥ 1.
 
     Returns
     -------
-    float or array of the broadcast shape.
+    float or array
+        Of the broadcast shape.
 
     Raises
     ------
-    TypeError, ValueError : q outside (0, 1), n not real numbers ≥ 1.
+    TypeError, ValueError
+        If q is outside (0, 1) or n is not a real number ≥ 1.
 
     Domain
     ------
@@ -138,23 +149,26 @@ def max_ppf(q: ArrayLike, n: ArrayLike) -> FloatArray:
     return _maximum.plain(_maximum.quantile(log_y))
 
 
-def mode_max(n: ArrayLike) -> FloatArray:
-    """Mode of the density of the largest of n standard normal variables: its Laplace point.
+def mode_max(n: ArrayLike) -> float | FloatArray:
+    """Return the mode of the density of the largest of n standard normal variables: its Laplace point.
 
     (n − 1) φ(z) = z Φ(z); without the factor Φ(z), z² = W((n − 1)²/(2π)) with Lambert's W. Newton's method in log z
     starts there.
 
     Parameters
     ----------
-    n : array_like, ≥ 1. Number of variables.
+    n : array_like
+        Number of variables, real, ≥ 1.
 
     Returns
     -------
-    float or array of the shape of n, ≥ 0.
+    float or array
+        Of the shape of n, ≥ 0.
 
     Raises
     ------
-    TypeError, ValueError : n not real numbers ≥ 1.
+    TypeError, ValueError
+        If n is not a real number ≥ 1.
 
     Domain
     ------
@@ -183,22 +197,25 @@ def mode_max(n: ArrayLike) -> FloatArray:
     return _maximum.plain(np.where(positive, z, 0.0))
 
 
-def expected_max(n: ArrayLike) -> FloatArray:
-    """Expectation of the largest of n standard normal variables.
+def expected_max(n: ArrayLike) -> float | FloatArray:
+    """Return the expectation of the largest of n standard normal variables.
 
     E z_max = ∫₀^∞ e^(−x) Φ⁻¹(e^(−x/n)) dx, from a piecewise polynomial that is built from this integral on first use.
 
     Parameters
     ----------
-    n : array_like, ≥ 1. Number of variables.
+    n : array_like
+        Number of variables, real, ≥ 1.
 
     Returns
     -------
-    float or array of the shape of n; 0 at n = 1.
+    float or array
+        Of the shape of n; 0 at n = 1.
 
     Raises
     ------
-    TypeError, ValueError : n not real numbers ≥ 1.
+    TypeError, ValueError
+        If n is not a real number ≥ 1.
 
     Domain
     ------
@@ -220,22 +237,25 @@ def expected_max(n: ArrayLike) -> FloatArray:
     return _maximum.plain(ratio * -np.expm1(-log_size))
 
 
-def variance_max(n: ArrayLike) -> FloatArray:
-    """Variance of the largest of n standard normal variables.
+def variance_max(n: ArrayLike) -> float | FloatArray:
+    """Return the variance of the largest of n standard normal variables.
 
     Var z_max = ∫₀^∞ e^(−x) (Φ⁻¹(e^(−x/n)) − E z_max)² dx ~ π²/(12 log n).
 
     Parameters
     ----------
-    n : array_like, ≥ 1. Number of variables.
+    n : array_like
+        Number of variables, real, ≥ 1.
 
     Returns
     -------
-    float or array of the shape of n; 1 at n = 1.
+    float or array
+        Of the shape of n; 1 at n = 1.
 
     Raises
     ------
-    TypeError, ValueError : n not real numbers ≥ 1.
+    TypeError, ValueError
+        If n is not a real number ≥ 1.
 
     Domain
     ------
@@ -254,116 +274,12 @@ def variance_max(n: ArrayLike) -> FloatArray:
     return _maximum.plain(_maximum.interpolant(_maximum.variance)(np.log1p(log_size)))
 
 
-def expected_max_plugin(n: ArrayLike, alpha: float = 0.0) -> FloatArray:
-    """Normal quantile at the plotting position of the largest of n.
-
-    Φ⁻¹((n − α)/(n − 2α + 1)). α = 0 puts the mean of the largest uniform variable into Φ⁻¹; Blom takes α = 3/8.
-
-    Parameters
-    ----------
-    n : array_like, ≥ 1. Number of variables.
-    alpha : float in [0, 1).
-
-    Returns
-    -------
-    float or array of the shape of n.
-
-    Raises
-    ------
-    TypeError, ValueError : n not real numbers ≥ 1, alpha outside [0, 1).
-
-    Domain
-    ------
-    The quantile is computed to 1e-15. Against `expected_max` at n = 100, 4096, 1e10: α = 0 is low by 7.1, 3.8, 1.3 %,
-    α = 3/8 by 0.36, 0.42, 0.21 %.
-
-    References
-    ----------
-    Blom 1958, Statistical Estimates and Transformed Beta-Variables, p. 69. Su 2025 [11390], last section (α = 0).
-
-    Examples
-    --------
-    >>> round(expected_max_plugin(3), 12)  # Φ⁻¹(3/4)
-    0.674489750196
-    """
-    log_size = _maximum.sample_size(n)[1]
-    alpha = real_number("alpha", alpha, low=0.0, high=1.0, high_open=True)
-    log_count = log_size + np.log1p((1 - 2 * alpha) * np.exp(-log_size))  # log(n + 1 − 2α)
-    odds = -np.expm1(-log_size) * np.exp(log_size - log_count)  # Φ(z) − Φ(−z): exact where z is near 0
-    near = math.sqrt(2) * special.erfinv(np.minimum(odds, 0.5))
-    return _maximum.plain(np.where(odds < 0.5, near, -special.ndtri_exp(math.log1p(-alpha) - log_count)))
-
-
-def expected_max_asymptotic(n: ArrayLike, order: int) -> FloatArray:
-    """Asymptotic expansion of the expected largest of n standard normal variables.
-
-    Order 0: √(2 log n). Order 1: √(2 log n) − (log log n + log 4π − 2γ)/(2 √(2 log n)).
-    Order k ≥ 2: Σ_{j<k} f⁽ʲ⁾(log n + γ) μ_j/j! with f the inverse of z ↦ −log(1 − Φ(z)), μ_j the central moments of the
-    Gumbel law and γ Euler's constant; order 2 is f alone, since μ₁ = 0.
-
-    Parameters
-    ----------
-    n : array_like, ≥ 1, and > 1 at order 1. Number of variables.
-    order : int from 0 to 20.
-
-    Returns
-    -------
-    float or array of the shape of n.
-
-    Raises
-    ------
-    TypeError, ValueError : n or order outside these ranges.
-
-    Domain
-    ------
-    With L = log n the error is O(log L/√L) at order 0, O(log²L/L^(3/2)) at order 1, O(L^(1/2 − k)) at order k ≥ 2. The
-    expansion diverges: at best it misses by about 1/n.
-
-    References
-    ----------
-    Cramér 1946, Mathematical Methods of Statistics, eq. 28.6.13-16 (order 1). Su 2025 [11390], eq. 1 (order 0).
-
-    Examples
-    --------
-    >>> [round(expected_max_asymptotic(1e10, order) / expected_max(1e10) - 1, 6) for order in (0, 1, 2, 3)]
-    [0.053437, -0.001502, 0.000418, -1.1e-05]
-    """
-    log_size = _maximum.sample_size(n)[1]
-    order = integer("order", order, low=0, high=_LARGEST_ORDER, remedy="call expected_max for the exact value")
-    if order > 1:
-        return _maximum.plain(_gumbel_series(log_size + np.euler_gamma, order))
-    leading = np.sqrt(2 * log_size)
-    if order == 1:
-        require((log_size > 0).all(), "n", "be above 1 at order 1", 1, "call expected_max for the exact value")
-        leading -= (np.log(log_size) + math.log(4 * math.pi) - 2 * np.euler_gamma) / (2 * leading)
-    return _maximum.plain(leading)
+def _clipped(z: ArrayLike) -> FloatArray:
+    return np.clip(real_array("z", z), -1e4, 1e4)  # beyond, all is 0 or 1, and squares must not overflow
 
 
 def _log_power(z: FloatArray, power: FloatArray, log_size: FloatArray) -> FloatArray:
-    # log Φ(z)^power; an infinite power stands for exp(log_size), and Φ(z) is then within rounding of its tail form.
-    finite = np.isfinite(power)
-    log_cdf = special.log_ndtr(z)
-    log_rate = np.where(z > 9, special.log_ndtr(-np.abs(z)), np.log(-special.log_ndtr(np.minimum(z, 9))))
-    huge = -np.exp(np.minimum(log_size + log_rate, 700.0))
-    return np.where(finite, np.where(finite, power, 0.0) * log_cdf, huge)
-
-
-def _gumbel_series(y: FloatArray, order: int) -> FloatArray:
-    z = -special.ndtri_exp(-y)
-    taylor = _inverse_tail_taylor(z, order)
-    moments = [1.0, 0.0]  # μ_j/j!, from the cumulants (j − 1)! ζ(j)
-    for k in range(2, order):
-        moments.append(sum(special.zeta(j) * moments[k - j] for j in range(2, k + 1)) / k)
-    total: FloatArray = sum(taylor[k] * math.factorial(k) * moments[k] for k in range(order))
-    return total
-
-
-def _inverse_tail_taylor(z: FloatArray, order: int) -> list[FloatArray]:
-    # Along y = −log Q(z): z' = M and M' = M (z M − 1), M the Mills ratio; Cauchy products give the coefficients.
-    point, mills = [z], [_maximum.mills_ratio(z)]
-    bend: list[FloatArray] = []
-    for k in range(order - 1):
-        bend.append(sum(point[i] * mills[k - i] for i in range(k + 1)) - (k == 0))
-        point.append(mills[k] / (k + 1))
-        mills.append(sum(mills[i] * bend[k - i] for i in range(k + 1)) / (k + 1))
-    return point
+    # log Φ(z)^power. Above 9, Φ is 1 − Q to rounding and power is n; Q alone would underflow from 37.5 on.
+    near = np.minimum(power, 1e290) * special.log_ndtr(np.minimum(z, 9.0))
+    tail = -np.exp(np.minimum(log_size + special.log_ndtr(-np.maximum(z, 9.0)), 700.0))
+    return np.where(z > 9.0, tail, near)
