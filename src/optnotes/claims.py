@@ -108,9 +108,7 @@ class Chapter:
         except CheckError as error:
             raise CheckError(f"claim {id} of {self.slug} fails: {error}") from None
         _reject(id, judge, args, options, rival)
-        self._claims[id] = Claim(
-            id, self.slug, statement, evidence.kind, evidence.detail, source, tuple(rests_on)
-        )
+        self._claims[id] = Claim(id, self.slug, statement, evidence.kind, evidence.detail, source, tuple(rests_on))
         return self._claims[id]
 
     def verdict(self, equation: str, printed: str, verdict: str, *claims: str, correct: str = "") -> Verdict:
@@ -131,7 +129,9 @@ class Chapter:
         return Verdict(self.slug, equation, printed, verdict, correct, claims)
 
 
-def _reject(id: str, judge: Callable[..., Evidence], args: Sequence[Any], options: Mapping[str, Any], rival: Any) -> None:
+def _reject(
+    id: str, judge: Callable[..., Evidence], args: Sequence[Any], options: Mapping[str, Any], rival: Any
+) -> None:
     replaced = rival if isinstance(rival, Mapping) else {RIVAL_REPLACES[judge.__name__]: rival}
     call = inspect.signature(judge).bind(*args, **options)
     call.arguments.update(replaced)

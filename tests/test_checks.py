@@ -1,0 +1,181 @@
+"""Every judge passes on a true statement, and fails on a planted fault, on empty input and when undecided."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from optnotes import checks
+from optnotes.checks import CheckError
+
+x = sp.Symbol("x", positive=True)
+n = sp.Symbol("n", positive=True, integer=True)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "route"),
+    [
+        (x, x, "identical"),
+        ((x + 1) ** 2, x**2 + 2 * x + 1, "expand"),
+        (1 / x + 1 / (x + 1), (2 * x + 1) / (x * (x + 1)), "together"),
+        (sp.sin(x) ** 2 + sp.cos(x) ** 2, 1, "simplify"),
+    ],
+)
+def test_identity_is_proved_and_names_its_route(left, right, route):
+    assert checks.identity(left, right) == checks.Evidence("proved", route)
+
+
+def test_identity_compares_matrices_entry_by_entry():
+    matrix = sp.Matrix([[(x + 1) ** 2, x], [0, 1]])
+    assert checks.identity(matrix, sp.Matrix([[x**2 + 2 * x + 1, x], [0, 1]])).kind == "proved"
+    with pytest.raises(CheckError, match="not identical"):
+        checks.identity(matrix, sp.Matrix([[x**2 + 2 * x + 1, x], [0, 2]]))
+
+
+def test_identity_rejects_a_wrong_factor_and_shows_where():
+    with pytest.raises(CheckError, match=r"not identical: the difference is .* at \{x: "):
+        checks.identity(sp.sqrt(2 * sp.pi) * x, sp.sqrt(3 * sp.pi) * x)
+
+
+def test_identity_is_not_fooled_by_equal_names_with_other_assumptions():
+    with pytest.raises(CheckError, match=r"not identical|undecided"):
+        checks.identity(x, sp.Symbol("x"))
+
+
+def test_identity_fails_when_undecided():
+    f = sp.Function("f")
+    with pytest.raises(CheckError, match="undecided"):
+        checks.identity(f(x), f(x + 1))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "message"),
+    [
+        (0.5 * x, x / 2, "floating-point"),
+        (sp.oo, sp.oo, "finite sides"),
+        (sp.nan, sp.nan, "finite sides"),
+        (sp.eye(2), sp.eye(3), "shapes"),
+        (sp.zeros(0, 0), sp.zeros(0, 0), "shapes"),
+        (sp.eye(2), sp.Integer(1), "a matrix and a scalar"),
+    ],
+)
+def test_identity_refuses_what_cannot_be_compared(left, right, message):
+    with pytest.raises(CheckError, match=message):
+        checks.identity(left, right)
+
+
+def test_limit_is_computed_and_compared():
+    assert checks.limit((1 + 1 / x) ** x, x, sp.oo, sp.E).kind == "proved"
+    with pytest.raises(CheckError, match="not identical"):
+        checks.limit((1 + 1 / x) ** x, x, sp.oo, sp.pi)
+
+
+def test_limit_to_infinity_is_not_a_finite_one():
+    assert checks.limit(sp.log(x), x, sp.oo, sp.oo).detail == "limit"
+    with pytest.raises(CheckError, match="the limit is oo, not 1"):
+        checks.limit(sp.log(x), x, sp.oo, 1)
+
+
+def test_limit_fails_when_undecided():
+    with pytest.raises(CheckError, match="undecided"):
+        checks.limit(sp.Function("f")(x), x, sp.oo, 1)
+
+
+SCALES = np.array([1e1, 1e2, 1e3, 1e4, 1e5])
+
+
+def test_order_reads_the_slope():
+    assert checks.order(-3 / SCALES**2, SCALES, -2).figure == pytest.approx(-2, abs=1e-9)  # exact power law
+
+
+@pytest.mark.parametrize(
+    ("errors", "scales", "message"),
+    [
+        (SCALES**-1.5, SCALES, "slope -1.500"),
+        (1 / SCALES[:3], SCALES[:3], "at least 4 scales"),
+        (np.ones(5), np.ones(5), "at least 4 scales"),
+        (0 * SCALES, SCALES, "differ from zero"),
+        ([], [], "empty"),
+        (SCALES * np.nan, SCALES, "not finite"),
+    ],
+)
+def test_order_rejects_wrong_rates_and_thin_evidence(errors, scales, message):
+    with pytest.raises(CheckError, match=message):
+        checks.order(errors, scales, -2)
+
+
+def test_order_rejects_a_curve_that_bends_away_at_the_end():
+    errors = np.array([1e-2, 1e-4, 1e-6, 1e-8, 1e-9])
+    with pytest.raises(CheckError, match="last two points"):
+        checks.order(errors, SCALES, -2, within=0.3)
+
+
+def test_bound_reports_the_tightest_margin():
+    assert checks.bound([0, 0], [1.0, 2.0], [1.5, 2.1]).figure == pytest.approx(0.05)  # 0.1 / 2
+    assert checks.bound(None, 1.0, 2.0).figure == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("lower", "value", "upper", "message"),
+    [
+        (None, [1.0, 2.0], [1.5, 1.9], "violated"),
+        (1.1, 1.0, None, "violated"),
+        (None, 1.0, None, "lower or an upper"),
+        (None, [], 1.0, "empty"),
+        (None, np.nan, 1.0, "not finite"),
+    ],
+)
+def test_bound_rejects_violations_and_empty_statements(lower, value, upper, message):
+    with pytest.raises(CheckError, match=message):
+        checks.bound(lower, value, upper)
+
+
+def test_agree_compares_elementwise_not_on_the_sum():
+    with pytest.raises(CheckError, match=r"differ by 0\.5"):
+        checks.agree([1.0, 1.0], [1.5, 1.0 / 1.5], rtol=1e-3)
+
+
+def test_agree_handles_zeros():
+    assert checks.agree([0.0, 1.0], [0.0, 1.0], rtol=1e-15).kind == "exact"
+    with pytest.raises(CheckError, match="differ by inf"):
+        checks.agree([1e-30], [0.0], rtol=1e-3)
+    assert checks.agree([1e-30], [0.0], rtol=1e-15, atol=1e-20).detail == "within 1e-15 relative or 1e-20 absolute"
+
+
+@pytest.mark.parametrize(("a", "b"), [([], []), (np.nan, np.nan), (np.inf, np.inf)])
+def test_agree_refuses_empty_and_infinite_input(a, b):
+    with pytest.raises(CheckError, match=r"empty|not finite"):
+        checks.agree(a, b, rtol=1.0)
+
+
+def test_approximate_demands_a_tight_statement():
+    assert checks.approximate(1.03, 1.0, within=0.04, domain="one point").figure == pytest.approx(0.03)
+    with pytest.raises(CheckError, match=r"misses by 0\.05"):
+        checks.approximate(1.05, 1.0, within=0.04, domain="one point")
+    with pytest.raises(CheckError, match="more than twice"):
+        checks.approximate(1.01, 1.0, within=0.04, domain="one point")
+
+
+def test_monte_carlo_accepts_the_truth_and_rejects_a_wrong_factor():
+    sample = np.random.default_rng(0).normal(loc=2.0, scale=1.0, size=10_000)
+    error = sample.std(ddof=1) / 100
+    assert checks.monte_carlo(sample.mean(), error, 2.0, resolution=0.05).kind == "sampled"
+    with pytest.raises(CheckError, match="contradicts"):
+        checks.monte_carlo(sample.mean(), error, 2.0 * 1.05, resolution=0.05)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"), [(0.1, "too short a run"), (0.0, "nothing was sampled"), (np.nan, "not finite")]
+)
+def test_monte_carlo_fails_when_it_could_not_see_the_deviation(error, message):
+    with pytest.raises(CheckError, match=message):
+        checks.monte_carlo(2.0, error, 2.0, resolution=0.05)
+
+
+def test_monte_carlo_judges_the_worst_of_several_estimates():
+    with pytest.raises(CheckError, match=r"z = -5\.0"):
+        checks.monte_carlo([1.0, 0.95], [0.01, 0.01], [1.0, 1.0], resolution=0.05)
+
+
+def test_every_judge_names_the_argument_that_a_rival_replaces():
+    judges = {name for name in dir(checks) if getattr(getattr(checks, name), "__module__", "") == checks.__name__}
+    assert set(checks.RIVAL_REPLACES) == {name for name in judges if name[0].islower() and name[0] != "_"}

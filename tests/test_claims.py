@@ -1,0 +1,90 @@
+"""A claim passes with its judge, and only when the same judge rejects the rival."""
+
+import json
+
+import pytest
+import sympy as sp
+
+from optnotes import checks
+from optnotes.checks import CheckError
+from optnotes.claims import CLAIM_MIME, VERDICT_MIME, Chapter
+
+x = sp.Symbol("x", positive=True)
+
+
+def test_a_claim_shows_as_one_line_and_carries_its_record():
+    claim = Chapter("demo").claim("one", "$x$", checks.identity, x, x, rival=2 * x, source="eq. (1)")
+    bundle = claim._repr_mimebundle_()
+    assert bundle["text/plain"] == "claim one: proved (identical); rival rejected; source: eq. (1)"
+    assert 'id="claim-one"' in bundle["text/html"]
+    assert json.loads(json.dumps(bundle[CLAIM_MIME]))["statement"] == "$x$"
+
+
+def test_a_false_claim_is_named():
+    with pytest.raises(CheckError, match="claim two of demo fails: not identical"):
+        Chapter("demo").claim("two", "$x$", checks.identity, x, 2 * x, rival=x)
+
+
+def test_a_judge_that_accepts_the_rival_decides_nothing():
+    with pytest.raises(CheckError, match="claim three: the judge accepts the rival"):
+        Chapter("demo").claim("three", "$x$", checks.agree, 1.0, 1.0, rtol=0.5, rival=1.1)
+
+
+def test_a_rival_may_replace_another_argument_by_name():
+    claim = Chapter("demo").claim("four", "$x$", checks.bound, 0.0, 1.0, 2.0, rival={"lower": 1.5})
+    assert claim.kind == "bounded"
+
+
+def test_a_claim_without_a_rival_is_refused():
+    with pytest.raises(TypeError, match="rival"):
+        Chapter("demo").claim("five", "$x$", checks.identity, x, x)
+
+
+def test_a_failed_claim_is_not_registered():
+    chapter = Chapter("demo")
+    with pytest.raises(CheckError):
+        chapter.claim("six", "$x$", checks.identity, x, 2 * x, rival=3 * x)
+    with pytest.raises(ValueError, match="must name claims that passed"):
+        chapter.verdict("eq. (1)", "$x$", "right", "six")
+
+
+def test_an_id_cannot_stand_for_two_statements():
+    chapter = Chapter("demo")
+    chapter.claim("seven", "$x$", checks.identity, x, x, rival=2 * x)
+    chapter.claim("seven", "$x$", checks.identity, x, x, rival=2 * x)  # a cell run again in the lab
+    with pytest.raises(ValueError, match="`id` must be new in its chapter, got 'seven'"):
+        chapter.claim("seven", "$y$", checks.identity, x, x, rival=2 * x)
+
+
+@pytest.mark.parametrize("id", ["", "Two Words", "-a", "a--b"])
+def test_an_id_is_a_slug(id):
+    with pytest.raises(ValueError, match="`id` must be lower-case words joined by hyphens"):
+        Chapter("demo").claim(id, "$x$", checks.identity, x, x, rival=2 * x)
+
+
+@pytest.fixture
+def chapter():
+    chapter = Chapter("demo")
+    chapter.claim("eight", "$x$", checks.identity, x, x, rival=2 * x)
+    return chapter
+
+
+def test_a_verdict_carries_its_record(chapter):
+    verdict = chapter.verdict("Su 2025, eq. (1)", "$2x$", "wrong", "eight", correct="$x$")
+    bundle = verdict._repr_mimebundle_()
+    assert bundle["text/plain"] == "verdict on Su 2025, eq. (1): wrong; shown by eight"
+    assert bundle[VERDICT_MIME]["claims"] == ("eight",)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "correct", "claims", "message"),
+    [
+        ("dubious", "", ["eight"], "`verdict` must be one of right, wrong, limited"),
+        ("wrong", "", ["eight"], "`correct` must be given exactly when"),
+        ("right", "$x$", ["eight"], "`correct` must be given exactly when"),
+        ("right", "", [], "`claims` must name claims"),
+    ],
+)
+def test_a_verdict_without_ground_is_refused(chapter, verdict, correct, claims, message):
+    with pytest.raises(ValueError, match=message):
+        chapter.verdict("eq. (1)", "$x$", verdict, *claims, correct=correct)

@@ -1,0 +1,95 @@
+"""`make test` turns red: planted faults in notebooks and in a helper, seen through the real comparison."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run_nbval(folder: Path, *, package: Path = ROOT / "src", timeout: int = 60) -> str:
+    """Run the notebooks of a folder as `make test` does, and return pytest's report, one line per cell."""
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--color=no", "--nbval"]
+    options = ["--nbval-current-env", f"--nbval-cell-timeout={timeout}", f"--rootdir={folder}", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [*command, *options], capture_output=True, text=True, env=environment, cwd=folder, check=False
+    ).stdout
+
+
+def cell(source: str, stored: str = "", mime: str = "text/plain", count: int | None = 1) -> nbformat.NotebookNode:
+    outputs = [nbformat.v4.new_output("execute_result", data={mime: stored}, execution_count=count)] if stored else []
+    return nbformat.v4.new_code_cell(source, execution_count=count, outputs=outputs)
+
+
+LATEX = "from IPython.display import display; display({'text/latex': '$%s$'}, raw=True)"
+
+NOTEBOOKS = {
+    "noise": [cell("1 + 1e-12", "'x'"), cell("2 / 3", "0.6666666666661")],
+    "change": [cell("2 / 3", "0.66666667333")],
+    "integer": [cell("10**12 + 1", "1000000000002")],
+    "word": [cell("'slope -2.000'", "'Slope -2.000'")],
+    "latex": [cell(LATEX % "1.5 x", "$1.5 x$", "text/latex")],
+    "wrong-latex": [cell(LATEX % "1.5 x", "$1.5000000000001 x$", "text/latex")],
+    "stderr": [cell("import warnings; warnings.warn('new')")],
+    "dead-kernel": [cell("import os; os._exit(1)"), cell("1", "1"), cell("2", "2")],
+    "skipped": [cell("# NBVAL_SKIP\n1", "1")],
+    "claim": [
+        cell(
+            "from optnotes import checks\nfrom optnotes.claims import Chapter\n"
+            "repr(Chapter('demo').claim('two-is-two', '$2$', checks.agree, 2.0, 2.0, rtol=1e-9, rival=3.0))",
+            "'claim two-is-two: exact (within 1e-06); rival rejected; source: new'",
+        )
+    ],
+}
+NOTEBOOKS["noise"][0].outputs[0]["data"]["text/plain"] = "1.000000000001"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chapters")
+    shutil.copy(ROOT / "chapters" / "conftest.py", folder)
+    for name, cells in NOTEBOOKS.items():
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+    return run_nbval(folder, timeout=8)  # the dead kernel is waited for that long
+
+
+@pytest.mark.parametrize("name", ["noise", "latex"])
+def test_rounding_noise_passes(report, name):
+    assert f"PASSED {name}.ipynb::Cell 0" in report
+    assert f"FAILED {name}.ipynb" not in report
+
+
+@pytest.mark.parametrize("name", ["change", "integer", "word", "wrong-latex", "stderr", "skipped", "claim"])
+def test_a_planted_difference_fails(report, name):
+    assert f"FAILED {name}.ipynb::Cell 0" in report
+
+
+def test_every_cell_after_a_dead_kernel_fails(report):
+    assert all(f"{outcome} dead-kernel.ipynb::Cell {k}" in report for k, outcome in enumerate(["FAILED"] * 3))
+
+
+def test_a_failure_names_notebook_cell_claim_and_both_outputs(report):
+    assert "claim.ipynb, cell 0, claims: two-is-two" in report
+    assert "within 1e-06" in report
+    assert "within 1e-09" in report
+
+
+def test_a_wrong_factor_in_a_helper_turns_the_chapter_red(tmp_path):
+    """2π becomes 3π in the normal density of `extremes`: the run fails and says which claim."""
+    package = shutil.copytree(ROOT / "src", tmp_path / "src")
+    module = package / "optnotes" / "extremes.py"
+    text = module.read_text()
+    assert "2 * np.pi" in text, "the fault is planted in a factor 2π of the module"
+    module.write_text(text.replace("2 * np.pi", "3 * np.pi"))
+    folder = tmp_path / "chapters"
+    folder.mkdir()
+    for name in ("conftest.py", "maximum-of-normals.ipynb"):
+        shutil.copy(ROOT / "chapters" / name, folder)
+    report = run_nbval(folder, package=package)
+    assert "of maximum-of-normals fails" in report
