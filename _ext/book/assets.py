@@ -70,6 +70,7 @@ def subset_icons(font: Path, codes: set[int]) -> bytes:
 def _add_static(app: Sphinx) -> None:
     # Not in the configuration: jupyter-book would load every script and sheet below a configured folder.
     app.config.html_static_path.append(str(STATIC))
+    app.config.html_context["default_mode"] = "auto"
     app.add_css_file("book.css", priority=900)
     app.add_js_file("book.js", loading_method="defer")
     app.add_js_file(None, body=EARLY_THEME, priority=10)
@@ -105,6 +106,7 @@ def _finish_page(page: str) -> str:
         f'<link rel="preload" as="font" type="font/{file.rsplit(".", 1)[1]}" href="{base}{file}" crossorigin>\n'
         for file in [ICONS, *fonts]
     )
+    links += f'<link rel="icon" type="image/svg+xml" href="{base}_static/favicon.svg">\n'
     return page.replace("</title>", f"</title>\n{links}", 1)
 
 
@@ -122,9 +124,9 @@ def _replace_icons(out: Path) -> None:
     sheet = (out / THEME_CSS).read_text(encoding="utf-8")
     users = [*out.rglob("*.html"), *out.glob("_static/**/*.js")]
     names = set(re.findall(r"\bfa-[\w-]+", " ".join(path.read_text(encoding="utf-8") for path in users)))
-    codes = _icon_codes(sheet)
-    font = out / FONT_AWESOME / "fa-solid-900.ttf"
-    (out / ICONS).write_bytes(subset_icons(font, {codes[name] for name in names & set(codes)}))
+    named = {code for name, code in _icon_codes(sheet).items() if name in names}
+    marks = {ord(mark) for mark in re.findall(r'--pst-icon-[\w-]+:"(.)"', sheet)}  # admonitions and the like
+    (out / ICONS).write_bytes(subset_icons(out / FONT_AWESOME / "fa-solid-900.ttf", named | marks | {0xF107}))
     face = re.compile(r"@font-face\{[^}]*Font Awesome[^}]*\}")
     (out / THEME_CSS).write_text(face.sub("", sheet), encoding="utf-8")
     for unused in (out / FONT_AWESOME).iterdir():

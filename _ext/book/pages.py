@@ -14,6 +14,9 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import clean_astext
 
 from .ledger import CLAIMS, KINDS, Ledger, Record
+from .notebooks import read
+
+Groups = dict[str, list[str]]
 
 VERDICTS = {
     "wrong": "Wrong",
@@ -31,35 +34,52 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 class LedgerDirective(SphinxDirective):
-    """A directive that renders Markdown made from the ledger."""
+    """A directive that shows the ledger: a table of counts, then a section with a table for each group."""
 
     def run(self) -> list[nodes.Node]:
-        """Parse the Markdown where the directive stands, headings included."""
+        """Return the table of counts and the sections."""
         path = Path(self.env.srcdir, CLAIMS)
         self.env.note_dependency(str(path))
-        lines = self.lines(json.loads(path.read_text(encoding="utf-8")))
-        holder = nodes.Element()
-        holder.document = self.state.document
-        self.state.nested_parse(StringList(lines, str(path)), self.content_offset, holder, match_titles=True)
-        return holder.children
+        counts, groups = self.tables(json.loads(path.read_text(encoding="utf-8")))
+        return [*self._parse(counts), *(self._section(name, lines) for name, lines in groups.items())]
 
-    def lines(self, ledger: Ledger) -> list[str]:
-        """Return the lines of Markdown."""
+    def tables(self, ledger: Ledger) -> tuple[list[str], Groups]:
+        """Return lines of Markdown: the counts, and what stands under each heading."""
         raise NotImplementedError
+
+    def title(self, name: str) -> str:
+        """Return the heading of a group, in Markdown."""
+        return name
+
+    def _section(self, name: str, lines: list[str]) -> nodes.section:
+        section = nodes.section(ids=[nodes.make_id(name)], names=[name])
+        section += nodes.title("", "", *self._parse([self.title(name)])[0].children)
+        section += self._parse(lines)
+        return section
+
+    def _parse(self, lines: list[str]) -> list[nodes.Node]:
+        holder = nodes.Element()
+        self.state.nested_parse(StringList(lines, CLAIMS), self.content_offset, holder)
+        return holder.children
 
 
 class ClaimsDirective(LedgerDirective):
     """Every claim, by chapter, with the counts of each kind."""
 
-    def lines(self, ledger: Ledger) -> list[str]:
+    def tables(self, ledger: Ledger) -> tuple[list[str], Groups]:
         """Return the table of counts, then one table a chapter."""
         return claims_page(ledger["claims"])
+
+    def title(self, name: str) -> str:
+        """Return the title of a chapter."""
+        folder = Path(self.env.doc2path(self.env.docname)).parent
+        return next(cell.source for cell in read(folder / f"{name}.ipynb").cells).splitlines()[0].lstrip("# ")
 
 
 class VerdictsDirective(LedgerDirective):
     """Every verdict on a printed equation, the wrong ones first."""
 
-    def lines(self, ledger: Ledger) -> list[str]:
+    def tables(self, ledger: Ledger) -> tuple[list[str], Groups]:
         """Return the table of counts, then one table a verdict."""
         return verdicts_page(ledger["verdicts"])
 
@@ -73,29 +93,30 @@ def _typeset_titles(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             link.extend(child.deepcopy() for child in title.children)
 
 
-def claims_page(claims: Sequence[Record]) -> list[str]:
-    """Return the Markdown of the results page."""
+def claims_page(claims: Sequence[Record]) -> tuple[list[str], Groups]:
+    """Return the Markdown of the results page: the counts by kind, and the claims of each chapter."""
     counts, statuses = (Counter(claim[key] for claim in claims) for key in ("kind", "status"))
     rows = [[kind, counts[kind], statuses[kind]] for kind in KINDS]
-    lines = _table(["kind of evidence", "claims", "with all they rest on"], [*rows, ["all", len(claims), len(claims)]])
-    for chapter in dict.fromkeys(claim["chapter"] for claim in claims):
-        own = [claim for claim in claims if claim["chapter"] == chapter]
-        header = ["claim", "statement", "kind", "figure reached", "status", "source"]
-        lines += [f"## {{doc}}`{chapter}`", "", *_table(header, [_claim_row(claim) for claim in own])]
-    return lines
+    total = _table(["kind of evidence", "claims", "with all they rest on"], [*rows, ["all", len(claims), len(claims)]])
+    header = ["claim", "statement", "kind", "figure reached", "status", "source"]
+    groups = _group(claims, "chapter", dict.fromkeys(claim["chapter"] for claim in claims))
+    return total, {chapter: _table(header, map(_claim_row, own)) for chapter, own in groups.items()}
 
 
-def verdicts_page(verdicts: Sequence[Record]) -> list[str]:
-    """Return the Markdown of the corrections page."""
+def verdicts_page(verdicts: Sequence[Record]) -> tuple[list[str], Groups]:
+    """Return the Markdown of the corrections page: the counts, and the equations of each verdict."""
     counts = Counter(verdict["verdict"] for verdict in verdicts)
     rows = [[text.lower(), counts[name]] for name, text in VERDICTS.items()]
-    lines = _table(["verdict", "equations"], [*rows, ["all", len(verdicts)]])
-    for name, text in VERDICTS.items():
-        own = [verdict for verdict in verdicts if verdict["verdict"] == name]
-        header = ["equation", "as printed", "verdict", *(["as it should be"] if name != "right" else []), "shown by"]
-        if own:
-            lines += [f"## {text}", "", *_table(header, [_verdict_row(verdict) for verdict in own])]
-    return lines
+    total = _table(["verdict", "equations"], [*rows, ["all", len(verdicts)]])
+    header = {name: ["equation", "as printed", "verdict", "as it should be", "shown by"] for name in VERDICTS}
+    header["right"].remove("as it should be")
+    groups = _group(verdicts, "verdict", VERDICTS)
+    return total, {VERDICTS[name]: _table(header[name], map(_verdict_row, own)) for name, own in groups.items()}
+
+
+def _group(records: Sequence[Record], key: str, names: Iterable[str]) -> dict[str, list[Record]]:
+    groups = {name: [record for record in records if record[key] == name] for name in names}
+    return {name: own for name, own in groups.items() if own}
 
 
 def _claim_row(claim: Record) -> list[Any]:

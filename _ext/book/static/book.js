@@ -1,9 +1,8 @@
-// Parts that scroll sideways can be reached and scrolled by keyboard.
+// Formulas that scroll sideways can be reached by keyboard; the theme does the same for code and tables.
 (() => {
-  const wide = ".katex-display, .pst-scrollable-table-container, .cell_output, .highlight pre, .bd-article p";
-  const mark = () => document.querySelectorAll(wide).forEach((part) => {
+  const mark = () => document.querySelectorAll(".katex-display, .bd-article p").forEach((part) => {
     if (part.scrollWidth > part.clientWidth + 1) part.tabIndex = 0;
-    else if (part.getAttribute("tabindex") === "0") part.removeAttribute("tabindex");
+    else part.removeAttribute("tabindex");
   });
   addEventListener("load", mark);
   addEventListener("resize", mark);
