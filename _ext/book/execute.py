@@ -121,8 +121,8 @@ def _describe(notebook: Notebook, name: str, error: Exception) -> str:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 return f"{name}, cell {position}: {output.ename}: {output.evalue}\n{cell.source}"
-    running = (p for p, cell in enumerate(notebook.cells, start=1) if cell.get("execution_count", 1) is None)
-    return f"{name}, cell {next(running, 0)}: {type(error).__name__}: {error}"
+    started = [position for position, cell in enumerate(notebook.cells, start=1) if cell.get("execution_count")]
+    return f"{name}, cell {max(started, default=0)}: {type(error).__name__}: {error}"
 
 
 def _hash(parts: Sequence[str]) -> str:

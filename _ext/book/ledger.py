@@ -80,7 +80,7 @@ def status(claims: Mapping[str, Record], id: str, above: tuple[str, ...] = ()) -
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         raise LedgerError(f"claim {id} is of kind {unknown[0]!r}; known kinds: {', '.join(KINDS)}")
-    return max(kinds, key=KINDS.index)
+    return str(max(kinds, key=KINDS.index))
 
 
 def dump(ledger: Ledger) -> str:

@@ -31,20 +31,20 @@ def chapters(root: Path) -> dict[str, Path]:
 
 def read(path: Path) -> Notebook:
     """Read a notebook in format 4."""
-    return nbformat.read(path, as_version=4)
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
 
 
 def write(notebook: Notebook, path: Path) -> None:
     """Write a notebook, replacing the file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    nbformat.write(notebook, part)
+    nbformat.write(notebook, part)  # type: ignore[no-untyped-call]
     os.replace(part, path)
 
 
 def normalise(notebook: Notebook) -> None:
     """Make the stored form depend on sources and results alone: no times, machine names, random ids."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.metadata = nbformat.from_dict(METADATA)  # type: ignore[no-untyped-call]
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen: set[str] = set()
     for position, cell in enumerate(notebook.cells):

@@ -60,7 +60,7 @@ class LedgerDirective(SphinxDirective):
     def _parse(self, lines: list[str]) -> list[nodes.Node]:
         holder = nodes.Element()
         self.state.nested_parse(StringList(lines, CLAIMS), self.content_offset, holder)
-        return holder.children
+        return list(holder.children)
 
 
 class ClaimsDirective(LedgerDirective):
@@ -73,7 +73,7 @@ class ClaimsDirective(LedgerDirective):
     def title(self, name: str) -> str:
         """Return the title of a chapter."""
         folder = Path(self.env.doc2path(self.env.docname)).parent
-        return next(cell.source for cell in read(folder / f"{name}.ipynb").cells).splitlines()[0].lstrip("# ")
+        return str(read(folder / f"{name}.ipynb").cells[0].source).splitlines()[0].lstrip("# ")
 
 
 class VerdictsDirective(LedgerDirective):

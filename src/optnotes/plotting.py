@@ -6,8 +6,8 @@ uses no other colours.
 
 import sys
 from collections.abc import Mapping
+from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.axes import Axes
@@ -43,11 +43,11 @@ DARK: Mapping[str, str] = {
 
 def use_style() -> None:
     """Set the style of the book; in a notebook, figures become SVG that repeats to the byte."""
-    mpl.rcParams.update(_style())
+    plt.style.use(_style())
     if "ipykernel" in sys.modules:
         from matplotlib_inline.backend_inline import set_matplotlib_formats  # noqa: PLC0415 - only a notebook has it
 
-        set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None}, bbox_inches=None)
+        set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None}, bbox_inches=None)  # type: ignore[no-untyped-call]
 
 
 def theory_and_sample(
@@ -99,7 +99,7 @@ def theory_and_sample(
     return figure
 
 
-def _style() -> dict[str, object]:
+def _style() -> dict[str, Any]:
     colours = ("theory", "sample", "third", "fourth", "fifth")
     return {
         "axes.edgecolor": LIGHT["muted"],
