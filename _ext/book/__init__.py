@@ -1,0 +1,16 @@
+"""The book's build: executes the notebooks, keeps the ledger of claims, and renders the site offline.
+
+`python -m book build|refresh|ledger` is the command line; `setup` makes the package a Sphinx extension.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+
+def setup(app: "Sphinx") -> dict[str, bool]:
+    """Load the parts of the extension; Sphinx calls this."""
+    for part in ("formulas", "figures", "pages", "assets"):
+        app.setup_extension(f"{__name__}.{part}")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,128 @@
+"""The build: fresh outputs in a staging tree, a strict Sphinx run, checks of the pages, then one swap."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from .execute import cache_key, execute_all, hash_files
+from .ledger import CLAIMS, collect, dump
+from .notebooks import chapters, code_cells, documents, read, write
+from .verify import problems
+
+KEY = ".key"
+INPUTS = ("_config.yml", "_toc.yml", "references.bib", "requirements.lock")
+TREES = ("chapters", "src", "_ext")
+LAUNCH = "from jupyter_book.cli.main import main; main()"
+
+
+class BuildError(RuntimeError):
+    """The site could not be built; the previous one is still in place."""
+
+
+def build(root: Path) -> None:
+    """Build the site into `_build/html` unless it was built from the same inputs; leave it alone on failure.
+
+    Raises
+    ------
+    BuildError
+        Sphinx warned or failed, or a page does not pass `verify.problems`.
+    CellError, LedgerError
+        A notebook fails, or its claims do.
+    """
+    html, key = root / "_build" / "html", input_key(root)
+    if (html / KEY).exists() and (html / KEY).read_text() == key:
+        print("book: _build/html is up to date")
+        return
+    stage = _stage(root)
+    _execute(root, stage)
+    (stage / CLAIMS).write_text(dump(collect(chapters(stage))), encoding="utf-8")
+    site = _sphinx(root, stage)
+    if found := problems(site, documents(stage)):
+        raise BuildError("the pages are not fit to be shown:\n" + "\n".join(found))
+    (site / KEY).write_text(key)
+    swap(site, html)
+    print(f"book: {len(documents(root))} pages in _build/html")
+
+
+def input_key(root: Path) -> str:
+    """Return a hash of everything that the site depends on."""
+    return hash_files(_inputs(root, TREES), root)
+
+
+def swap(new: Path, place: Path) -> None:
+    """Put the folder `new` in `place`; when that fails, what was there before is there again."""
+    old = place.with_name(f"{place.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        os.replace(place, old)
+    try:
+        os.replace(new, place)
+    except OSError:
+        if old.exists():
+            os.replace(old, place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _inputs(root: Path, trees: tuple[str, ...]) -> Iterator[Path]:
+    yield from (root / name for name in INPUTS if (root / name).exists())
+    for tree in trees:
+        for path in (root / tree).rglob("*"):
+            if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts):
+                yield path
+
+
+def _stage(root: Path) -> Path:
+    stage = root / "_build" / "stage"
+    shutil.rmtree(stage, ignore_errors=True)
+    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.py[co]")
+    for tree in ("chapters", "_ext"):
+        shutil.copytree(root / tree, stage / tree, ignore=ignored)
+    for name in INPUTS:
+        if (root / name).exists():
+            shutil.copy2(root / name, stage)
+    return stage
+
+
+def _execute(root: Path, stage: Path) -> None:
+    """Fill the staged notebooks with outputs of their code as it is now, from the cache where it has them."""
+    cache, shared = root / "_build" / "cache", _shared_key(root)
+    wanted = {slug: cache / f"{cache_key(read(path), shared)}.ipynb" for slug, path in chapters(stage).items()}
+    missing = [(chapters(root)[slug], path) for slug, path in wanted.items() if not path.exists()]
+    print(f"book: executing {len(missing)} of {len(wanted)} notebooks")
+    execute_all(missing, root)
+    for slug, path in chapters(stage).items():
+        notebook, executed = read(path), read(wanted[slug])
+        for cell, done in zip(code_cells(notebook), code_cells(executed), strict=True):
+            cell.outputs, cell.execution_count = done.outputs, done.execution_count
+        write(notebook, path)
+    for stale in set(cache.glob("*.ipynb")) - set(wanted.values()):
+        stale.unlink()
+
+
+def _shared_key(root: Path) -> str:
+    lock = [path for path in _inputs(root, ("src",)) if path.name == "requirements.lock" or "src" in path.parts]
+    return hash_files(lock, root, [(root / "_ext" / "book" / "execute.py").read_text(encoding="utf-8")])
+
+
+def _sphinx(root: Path, stage: Path) -> Path:
+    output = root / "_build" / "site"
+    shutil.rmtree(output, ignore_errors=True)
+    command = [sys.executable, "-c", LAUNCH, "build", str(stage), "--path-output", str(output)]
+    environment = {**os.environ, "PYTHONPATH": str(root / "src"), "NO_COLOR": "1"}
+    run = subprocess.run(
+        [*command, "-n", "-W", "--keep-going"],
+        env=environment, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    if run.returncode:
+        raise BuildError(f"Sphinx stopped with a warning or an error:\n{_gist(run.stdout)}")
+    return output / "_build" / "html"
+
+
+def _gist(log: str) -> str:
+    """Return the lines that say what is wrong, or the end of the log where none does."""
+    lines = [line for line in log.splitlines() if "WARNING" in line or "ERROR" in line]
+    return "\n".join(lines or log.splitlines()[-40:])

@@ -1,0 +1,129 @@
+"""Execution of notebooks: in parallel, by this interpreter, with outputs that repeat to the byte."""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, DeadKernelError
+from traitlets import default
+
+from .notebooks import Notebook, chapters, code_cells, normalise, read, write
+
+TIMEOUT = 300
+"""Seconds that one cell may run."""
+
+
+class CellError(RuntimeError):
+    """A cell failed: names the notebook, the cell and its error."""
+
+
+def refresh(root: Path, slugs: Sequence[str] = ()) -> None:
+    """Execute the chapters named (all when none is) in place; one that fails stays as it was."""
+    known = chapters(root)
+    unknown = sorted(set(slugs) - set(known))
+    if unknown:
+        raise CellError(f"no notebook of _toc.yml is called {', '.join(unknown)}; there are: {', '.join(known)}")
+    execute_all([(known[slug], known[slug]) for slug in slugs or known], root)
+
+
+def execute_all(jobs: Sequence[tuple[Path, Path]], root: Path) -> None:
+    """Execute each (source, target) in a process of its own, at least two at a time; report every failure."""
+    if not jobs:
+        return
+    failures = []
+    with ProcessPoolExecutor(max_workers=min(len(jobs), max(2, os.cpu_count() or 2))) as pool:
+        futures = [pool.submit(_execute_file, source, target, root) for source, target in jobs]
+        for future in as_completed(futures):
+            failures += [str(error)] if (error := future.exception()) else []
+    if failures:
+        raise CellError("\n".join(sorted(failures)))
+
+
+def execute(notebook: Notebook, name: str, root: Path) -> None:
+    """Execute `notebook` from a fresh kernel in `chapters/` and bring it into its stored form.
+
+    Raises
+    ------
+    CellError
+        A cell raised, ran out of time or killed the kernel.
+    """
+    for cell in code_cells(notebook):
+        cell.outputs, cell.execution_count = [], None
+        cell.metadata.pop("execution", None)
+    with tempfile.TemporaryDirectory() as scratch:
+        client = NotebookClient(
+            notebook,
+            timeout=TIMEOUT,
+            kernel_manager_class=ThisInterpreter,
+            record_timing=False,
+            resources={"metadata": {"path": str(root / "chapters")}},
+        )
+        try:
+            client.execute(env=_environment(root, scratch))
+        except (CellControlSignal, DeadKernelError) as error:
+            raise CellError(_describe(notebook, name, error)) from None
+    normalise(notebook)
+
+
+def cache_key(notebook: Notebook, shared: str) -> str:
+    """Return the key of a notebook's outputs: a hash of its code and of `shared`, what all notebooks use."""
+    return _hash([shared, *(cell.source for cell in code_cells(notebook))])
+
+
+def hash_files(paths: Iterable[Path], root: Path, extra: Sequence[str] = ()) -> str:
+    """Return a hash of the names and contents of files, and of the interpreter's version."""
+    entries = [(path.relative_to(root).as_posix(), path.read_bytes().hex()) for path in sorted(paths)]
+    return _hash([sys.version, *extra, *(text for entry in entries for text in entry)])
+
+
+class ThisInterpreter(AsyncKernelManager):
+    """Kernel manager that starts the current interpreter, whatever kernels the machine names."""
+
+    @default("kernel_spec_manager")
+    def _own_specs(self) -> KernelSpecManager:
+        return _OwnSpecs()
+
+
+class _OwnSpecs(KernelSpecManager):
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002
+        argv = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+
+def _execute_file(source: Path, target: Path, root: Path) -> None:
+    notebook = read(source)
+    execute(notebook, source.stem, root)
+    write(notebook, target)
+
+
+def _environment(root: Path, scratch: str) -> dict[str, str]:
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return {
+        **os.environ,
+        **dict.fromkeys(threads, "1"),  # the order of a parallel sum changes its last digit
+        "IPYTHONDIR": scratch,  # no start-up files of the user
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": str(root / "src"),
+    }
+
+
+def _describe(notebook: Notebook, name: str, error: Exception) -> str:
+    for position, cell in enumerate(notebook.cells, start=1):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                return f"{name}, cell {position}: {output.ename}: {output.evalue}\n{cell.source}"
+    started = [position for position, cell in enumerate(notebook.cells, start=1) if cell.get("execution_count")]
+    return f"{name}, cell {max(started, default=0)}: {type(error).__name__}: {error}"
+
+
+def _hash(parts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()
