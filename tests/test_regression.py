@@ -85,8 +85,8 @@ def test_a_wrong_factor_in_a_helper_turns_the_chapter_red(tmp_path):
     package = shutil.copytree(ROOT / "src", tmp_path / "src")
     module = package / "optnotes" / "extremes.py"
     text = module.read_text()
-    assert "2 * np.pi" in text, "the fault is planted in a factor 2π of the module"
-    module.write_text(text.replace("2 * np.pi", "3 * np.pi"))
+    assert "2 * math.pi" in text, "the fault is planted in a factor 2π of the module"
+    module.write_text(text.replace("2 * math.pi", "3 * math.pi"))
     folder = tmp_path / "chapters"
     folder.mkdir()
     for name in ("conftest.py", "maximum-of-normals.ipynb"):
