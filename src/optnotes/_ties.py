@@ -108,7 +108,8 @@ def _positive_edges(bits: int, exponent: int) -> FloatArray:
     numbers = np.arange(2**bits) * 2.0 ** (smallest - bits), (binades * (1 + np.arange(2**bits) / 2**bits)).ravel()
     finite = np.concatenate(numbers)
     finite = finite[finite <= _LARGEST]
-    return (finite[:-1] + finite[1:]) / 2
+    edges: FloatArray = (finite[:-1] + finite[1:]) / 2
+    return edges
 
 
 def _segment(start: FloatArray, width: ArrayLike) -> FloatArray:
