@@ -24,7 +24,10 @@ def mp_tail(z):
 
 
 def mp_log_cdf(z):
-    return mpmath.log1p(-mp_tail(z)) if z > 0 else mpmath.log(mp_tail(-z))
+    if z <= 0:
+        return mpmath.log(mp_tail(-z))
+    tail = mp_tail(z)
+    return -tail if tail < mpmath.eps else mpmath.log1p(-tail)  # log1p is slow on tiny arguments
 
 
 def mp_panels(n):

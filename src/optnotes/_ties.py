@@ -140,7 +140,7 @@ def _tie_of_cells(cells: _Cells, size: float, log_size: float) -> float:
         count, exponent = (size - 1) * share, size * decay
     else:
         count, exponent = np.exp(np.minimum(log_size + log_share, 700.0)), np.exp(log_size + log_decay)
-    return float(np.exp(-exponent) @ _two_or_more(count, share, stretch))
+    return float(np.sum(np.exp(-exponent) * _two_or_more(count, share, stretch)))
 
 
 def _two_or_more(count: FloatArray, share: FloatArray, stretch: FloatArray) -> FloatArray:
