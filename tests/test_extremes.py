@@ -24,10 +24,7 @@ def mp_tail(z):
 
 
 def mp_log_cdf(z):
-    if z <= 0:
-        return mpmath.log(mp_tail(-z))
-    tail = mp_tail(z)
-    return -tail if tail < mpmath.eps else mpmath.log1p(-tail)  # log1p is slow on tiny arguments
+    return mpmath.log1p(-mp_tail(z)) if z > 0 else mpmath.log(mp_tail(-z))
 
 
 def mp_panels(n):
@@ -41,11 +38,15 @@ def mp_integral(function, panels):
     return mpmath.quad(function, panels, method="gauss-legendre")
 
 
+def mp_power(base, n):
+    return mpmath.exp(n * mpmath.log(base))  # base**n multiplies a thousand times for n = 1e300
+
+
 def mp_mean(n):
     n, panels = mpmath.mpf(n), mp_panels(n)
     start = panels[0] if n >= 1000 else 0  # below the first panel the integrand is 1 to 90 digits
     panels = [start, *(p for p in panels if p > start)]
-    return start + mp_integral(lambda z: -mpmath.expm1(n * mp_log_cdf(z)) - mp_tail(z) ** n, panels)
+    return start + mp_integral(lambda z: -mpmath.expm1(n * mp_log_cdf(z)) - mp_power(mp_tail(z), n), panels)
 
 
 def mp_variance(n, mean):

@@ -49,7 +49,7 @@ def tie_probability(n: ArrayLike, dtype: str, after: Literal["logits", "exp"] = 
 
     Domain
     ------
-    Exact; subnormal numbers are kept and −0 equals +0. Relative error below 1e-13 for n ≤ 1e308, and about
+    Exact; subnormal numbers are kept and −0 equals +0. Relative error below 1e-14 for n ≤ 1e308, and about
     1e-16 log n beyond. Overflow never matters: a maximum beyond 448 has a probability below e^(−350) for every
     allowed n. The exponential is taken as exact before it is rounded.
 
