@@ -49,7 +49,7 @@ def tie_probability(n: ArrayLike, dtype: str, after: Literal["logits", "exp"] = 
 
     Domain
     ------
-    Exact; subnormal numbers are kept and −0 equals +0. Relative error below 1e-13 for n ≤ 1e308, and about
+    Exact; subnormal numbers are kept and −0 equals +0. Relative error below 1e-14 for n ≤ 1e308, and about
     1e-16 log n beyond. Overflow never matters: a maximum beyond 448 has a probability below e^(−350) for every
     allowed n. The exponential is taken as exact before it is rounded.
 
@@ -108,7 +108,8 @@ def _positive_edges(bits: int, exponent: int) -> FloatArray:
     numbers = np.arange(2**bits) * 2.0 ** (smallest - bits), (binades * (1 + np.arange(2**bits) / 2**bits)).ravel()
     finite = np.concatenate(numbers)
     finite = finite[finite <= _LARGEST]
-    return (finite[:-1] + finite[1:]) / 2
+    edges: FloatArray = (finite[:-1] + finite[1:]) / 2
+    return edges
 
 
 def _segment(start: FloatArray, width: ArrayLike) -> FloatArray:
@@ -139,7 +140,7 @@ def _tie_of_cells(cells: _Cells, size: float, log_size: float) -> float:
         count, exponent = (size - 1) * share, size * decay
     else:
         count, exponent = np.exp(np.minimum(log_size + log_share, 700.0)), np.exp(log_size + log_decay)
-    return float(np.exp(-exponent) @ _two_or_more(count, share, stretch))
+    return float(np.sum(np.exp(-exponent) * _two_or_more(count, share, stretch)))
 
 
 def _two_or_more(count: FloatArray, share: FloatArray, stretch: FloatArray) -> FloatArray:
