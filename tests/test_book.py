@@ -53,8 +53,9 @@ def test_chapters_come_in_the_order_of_the_contents(tmp_path):
 def test_the_stored_form_has_no_times_no_random_ids_and_merged_streams():
     cell = new_code_cell("print(1)", metadata={"execution": {"iopub.status.idle": "2026"}}, execution_count=7)
     cell.outputs = [new_output("stream", name="stdout", text=text) for text in ("1\n", "2\n")]
-    cell.id = ""
     book = new_notebook(cells=[cell], metadata={"kernelspec": {"name": "mine", "display_name": "Mine"}})
+    cell = book.cells[0]
+    cell.id = ""
     notebooks.normalise(book)
     assert (cell.execution_count, cell.metadata, cell.outputs[0].text) == (1, {}, "1\n2\n")
     assert book.metadata.kernelspec.name == "python3"

@@ -104,8 +104,10 @@ def _execute(root: Path, stage: Path) -> None:
 
 
 def _shared_key(root: Path) -> str:
-    lock = [path for path in _inputs(root, ("src",)) if path.name == "requirements.lock" or "src" in path.parts]
-    return hash_files(lock, root, [(root / "_ext" / "book" / "execute.py").read_text(encoding="utf-8")])
+    """Return the part of the cache key that all notebooks share: the package, the lock, and how they are run."""
+    own = [root / "_ext" / "book" / name for name in ("execute.py", "notebooks.py")]
+    others = {root / name for name in INPUTS if name != "requirements.lock"}
+    return hash_files([path for path in [*_inputs(root, ("src",)), *own] if path not in others and path.exists()], root)
 
 
 def _sphinx(root: Path, stage: Path) -> Path:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -39,7 +40,8 @@ def execute_all(jobs: Sequence[tuple[Path, Path]], root: Path) -> None:
     if not jobs:
         return
     failures = []
-    with ProcessPoolExecutor(max_workers=min(len(jobs), max(2, os.cpu_count() or 2))) as pool:
+    workers = min(len(jobs), max(2, os.cpu_count() or 2))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(_execute_file, source, target, root) for source, target in jobs]
         for future in as_completed(futures):
             failures += [str(error)] if (error := future.exception()) else []
@@ -78,10 +80,10 @@ def cache_key(notebook: Notebook, shared: str) -> str:
     return _hash([shared, *(cell.source for cell in code_cells(notebook))])
 
 
-def hash_files(paths: Iterable[Path], root: Path, extra: Sequence[str] = ()) -> str:
+def hash_files(paths: Iterable[Path], root: Path) -> str:
     """Return a hash of the names and contents of files, and of the interpreter's version."""
     entries = [(path.relative_to(root).as_posix(), path.read_bytes().hex()) for path in sorted(paths)]
-    return _hash([sys.version, *extra, *(text for entry in entries for text in entry)])
+    return _hash([sys.version, *(text for entry in entries for text in entry)])
 
 
 class ThisInterpreter(AsyncKernelManager):
