@@ -6,6 +6,7 @@ import re
 import statistics
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -70,7 +71,7 @@ def test_cells_are_short(slug):
 @each_chapter
 def test_every_code_cell_follows_a_sentence(slug):
     cells = NOTEBOOKS[slug].cells
-    alone = [b.source for a, b in zip(cells, cells[1:], strict=False) if a.cell_type == b.cell_type == "code"]
+    alone = [b.source for a, b in pairwise(cells) if a.cell_type == b.cell_type == "code"]
     assert not alone
 
 

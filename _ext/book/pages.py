@@ -98,7 +98,7 @@ def claims_page(claims: Sequence[Record]) -> tuple[list[str], Groups]:
     counts, statuses = (Counter(claim[key] for claim in claims) for key in ("kind", "status"))
     rows = [[kind, counts[kind], statuses[kind]] for kind in KINDS]
     total = _table(["kind of evidence", "claims", "with all they rest on"], [*rows, ["all", len(claims), len(claims)]])
-    header = ["claim", "statement", "kind", "figure reached", "status", "source"]
+    header = ["claim", "statement", "evidence", "source"]
     groups = _group(claims, "chapter", dict.fromkeys(claim["chapter"] for claim in claims))
     return total, {chapter: _table(header, map(_claim_row, own)) for chapter, own in groups.items()}
 
@@ -121,7 +121,8 @@ def _group(records: Sequence[Record], key: str, names: Iterable[str]) -> dict[st
 
 def _claim_row(claim: Record) -> list[Any]:
     link = _link(claim["chapter"], f"claim-{claim['id']}", claim["id"])
-    return [link, *(claim[key] for key in ("statement", "kind", "detail", "status", "source"))]
+    weaker = f"; rests on a claim that is {claim['status']}" if claim["status"] != claim["kind"] else ""
+    return [link, claim["statement"], f"**{claim['kind']}** ({claim['detail']}){weaker}", claim["source"]]
 
 
 def _verdict_row(verdict: Record) -> list[Any]:
