@@ -14,7 +14,8 @@ from scipy import special
 
 from . import _tracy_widom
 from ._arguments import FloatArray
-from ._laguerre_pfaffian import ensemble, gauss, mean_largest, mean_smallest
+from ._laguerre_pfaffian import ensemble, mean_largest, mean_smallest
+from ._quadrature import gauss
 
 _ORDER = 6
 _FITTED_M = (5, 7, 11, 22, 60)

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.polynomial import legendre
 from numpy.typing import NDArray
 from scipy import linalg
 
 from ._arguments import FloatArray
+from ._quadrature import gauss, interval
 
 _PANEL = 32  # nodes of a Gauss-Legendre panel
-_TAIL = 44  # nodes across the part that a change of the interval cuts off
-_MEAN = 64  # nodes across the range of an extreme singular value
+_TAIL = 40  # nodes across the part that a change of the interval cuts off
+_MEAN = 56  # nodes across the range of an extreme singular value
+_HARD = 4  # rows added to find where P(σ_min > x) ends, as a square matrix has no scale of its own
 _LARGE = 64  # from this d on, σ^d is handled through its logarithm
 _REACH = 16.0  # Tracy-Widom scales beyond the edge after which the basis is below 1e-18
 
@@ -64,31 +65,30 @@ def ensemble(n: int, m: int) -> Ensemble:
 def largest_cdf(law: Ensemble, offsets: FloatArray) -> FloatArray:
     """Return P(σ_max ≤ √d + offset) at each of `offsets`, shape (k,)."""
     inside = np.clip(offsets, _edge(law.n, law.m, 1, -_REACH), law.high)
-    return np.where(offsets <= -law.centre, 0.0, _inside_probability(law, inside, law.high))
+    return np.where(offsets <= -law.centre, 0.0, _empty_probability(law, inside, law.high))
 
 
 def smallest_survival(law: Ensemble, offsets: FloatArray) -> FloatArray:
     """Return P(σ_min > √d + offset) at each of `offsets`, shape (k,)."""
-    inside = np.clip(offsets, law.low, _edge(law.n + 4, law.m, -1, _REACH) + np.sqrt(law.n + 4 - law.m) - law.centre)
-    return np.where(offsets <= law.low, 1.0, _inside_probability(law, inside, law.low))
+    inside = np.clip(offsets, law.low, _edge(law.n, law.m, -1, _REACH, _HARD))
+    return np.where(offsets <= law.low, 1.0, _empty_probability(law, inside, law.low))
 
 
 def mean_largest(law: Ensemble) -> float:
     """Return E σ_max = a + ∫ₐ P(σ_max > x) dx."""
     start = _edge(law.n, law.m, 1, -12.0)
-    points, weights = _interval(start, law.high, _MEAN)
+    points, weights = interval(start, law.high, _MEAN)
     return law.centre + start + float(weights @ (1 - largest_cdf(law, points)))
 
 
 def mean_smallest(law: Ensemble) -> float:
     """Return E σ_min = a + ∫ₐ P(σ_min > x) dx."""
-    stop = _edge(law.n + 4, law.m, -1, _REACH) + np.sqrt(law.n + 4 - law.m) - law.centre
-    points, weights = _interval(law.low, stop, _MEAN)
+    points, weights = interval(law.low, _edge(law.n, law.m, -1, _REACH, _HARD), _MEAN)
     return law.centre + law.low + float(weights @ smallest_survival(law, points))
 
 
 def laguerre_functions(offsets: FloatArray, d: int, m: int) -> FloatArray:
-    """Return φ_k ∝ L_k^{(d−1/2)}(σ²) σ^d e^{−σ²/2}, k < m, at σ = √d + offset: shape (m, k), orthonormal to a factor."""
+    """Return φ_k ∝ L_k^{(d−1/2)}(σ²) σ^d e^{−σ²/2}, k < m, at σ = √d + offset, shape (m, k)."""
     upper, lower = _square(offsets, d)
     current, exponents = _weight(offsets, d)
     previous, values = np.zeros_like(offsets), np.empty((m, offsets.size))
@@ -103,7 +103,7 @@ def laguerre_functions(offsets: FloatArray, d: int, m: int) -> FloatArray:
     return values
 
 
-def _inside_probability(law: Ensemble, offsets: FloatArray, end: float) -> FloatArray:
+def _empty_probability(law: Ensemble, offsets: FloatArray, end: float) -> FloatArray:
     """Return the probability that no singular value lies between each offset and the `end` of the range."""
     blocks = np.array_split(offsets, max(1, offsets.size // _MEAN))
     return np.concatenate([_pfaffian_ratio(law, block, end) for block in blocks]) if offsets.size else offsets
@@ -135,13 +135,12 @@ def _skew_determinant(inner: FloatArray, edge: FloatArray, rest: FloatArray, wei
     return np.sqrt(np.clip(determinant, 0.0, 1.0))
 
 
-def _edge(n: int, m: int, side: int, reach: float) -> float:
-    """Return the offset from √(n−m) of √n ± √m + `reach` Tracy-Widom scales, not below σ = 0."""
-    root, scale = np.sqrt(n) + side * np.sqrt(m), np.cbrt(n**-0.5 + side * m**-0.5) / 2
-    centre = np.sqrt(n - m)
-    # √n − √(n−m) = m / (√n + √(n−m)) without cancellation
-    offset = m / (np.sqrt(n) + centre) + side * np.sqrt(m) + reach * abs(scale)
-    return float(max(offset, -centre)) if root >= 0 else -centre
+def _edge(n: int, m: int, side: int, reach: float, extra: int = 0) -> float:
+    """Return the offset of √(n+extra) ± √m + `reach` Tracy-Widom scales from √(n−m), not below σ = 0."""
+    root, centre = np.sqrt(n + extra), np.sqrt(n - m)
+    scale = np.cbrt(abs(1 / root + side / np.sqrt(m))) / 2
+    offset = (m + extra) / (root + centre) + side * np.sqrt(m) + reach * scale  # root − centre, not cancelled
+    return float(max(offset, -centre))
 
 
 def _square(offsets: FloatArray, d: int) -> tuple[FloatArray, FloatArray]:
@@ -177,21 +176,3 @@ def _log1p_minus(s: FloatArray) -> FloatArray:
     powers = np.polynomial.polynomial.polyval(r**2, 2 / (2 * np.arange(14) + 3))
     with np.errstate(divide="ignore"):
         return np.where(np.abs(s) < 0.3, r**3 * powers - s * r, np.log1p(s) - s)
-
-
-def _interval(low: float, high: float, count: int) -> tuple[FloatArray, FloatArray]:
-    nodes, weights, _ = gauss(count)
-    return (low + high) / 2 + (high - low) / 2 * nodes, (high - low) / 2 * weights
-
-
-@lru_cache(maxsize=8)
-def gauss(count: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return Gauss-Legendre nodes, weights, and the matrix of ∫₋₁^{node} of the interpolant."""
-    nodes, weights = legendre.leggauss(count)
-    degrees = np.arange(count)
-    expansion = legendre.legvander(nodes, count - 1).T * weights * (degrees[:, None] + 0.5)
-    higher = legendre.legvander(nodes, count)
-    primitive = np.empty((count, count))
-    primitive[:, 0] = nodes + 1
-    primitive[:, 1:] = (higher[:, 2:] - higher[:, :-2]) / (2 * degrees[1:] + 1)
-    return nodes, weights, primitive @ expansion
