@@ -2,8 +2,9 @@
 
 With N = n − 1/2, M = m − 1/2, μ = √N ± √M, w = 1/√N ± 1/√M, s = w^{1/3}/2, h = w^{4/3}/4, τ = ±4√(NM)/μ²,
 the mean is μ + s (E X + h E X² (−1/5 + 3τ/20) + Σ_{k=2}^K h^k Σ_{j≤k} c_kj τ^j) for X of Tracy–Widom law. Upper
-signs give σ_max, lower signs σ_min, with the same coefficients. The first-order term was recognised from fits,
-not proved; the c_kj are fitted to exact means when first needed, on the shapes listed here.
+signs give σ_max, lower signs σ_min, with the same coefficients. The form is that of Bornemann 2024 (section 6,
+itself resting on hypotheses); the first-order term was recognised from fits, not proved. The c_kj are fitted to
+exact means when first needed, on the shapes listed here, so that no number has to be believed.
 """
 
 import math

@@ -44,18 +44,9 @@ class Ensemble:
 
 @lru_cache(maxsize=8)
 def ensemble(n: int, m: int) -> Ensemble:
-    """Build the skew matrix A_ij = ∬_{u<v} (φᵢ(u)φⱼ(v) − φⱼ(u)φᵢ(v)), bordered by ∫φᵢ when m is odd."""
+    """Build and factor the skew matrix A_ij = ∬_{u<v} (φᵢ(u)φⱼ(v) − φⱼ(u)φᵢ(v)), bordered by ∫φᵢ when m is odd."""
     low, high = _edge(n, m, -1, -_REACH), _edge(n, m, 1, _REACH)
-    panels = int(np.ceil((high - low) / min(12 / np.sqrt(m), 3.0)))  # 12/√m: at most 24 radians for a product
-    nodes, weights, integral = gauss(_PANEL)
-    half = (high - low) / panels / 2
-    points = low + half * (2 * np.arange(panels)[:, None] + 1 + nodes)
-    values = laguerre_functions(points.ravel(), n - m, m)
-    local = values.reshape(m, panels, _PANEL)
-    ends = np.cumsum(half * local @ weights, axis=1)
-    primitive = half * local @ integral.T + (ends - half * local @ weights)[:, :, None]
-    product = (primitive.reshape(m, -1) * np.tile(half * weights, panels)) @ values.T
-    skew, total = product - product.T, ends[:, -1]
+    skew, total = _double_integrals(n - m, m, low, high)
     if m % 2:
         skew = np.block([[skew, total[:, None]], [-total[None, :], np.zeros((1, 1))]])
         total = np.append(total, -1.0)
@@ -101,6 +92,21 @@ def laguerre_functions(offsets: FloatArray, d: int, m: int) -> FloatArray:
             shift = np.where(large, 300, 0)
             previous, current, exponents = np.ldexp(previous, -shift), np.ldexp(current, -shift), exponents + shift
     return values
+
+
+def _double_integrals(d: int, m: int, low: float, high: float) -> tuple[FloatArray, FloatArray]:
+    """Return A without border, and ∫φᵢ, by panels that a product of two functions crosses in at most 24 radians."""
+    panels = int(np.ceil((high - low) / min(12 / np.sqrt(m), 3.0)))
+    nodes, weights, integral = gauss(_PANEL)
+    half = (high - low) / panels / 2
+    points = low + half * (2 * np.arange(panels)[:, None] + 1 + nodes)
+    values = laguerre_functions(points.ravel(), d, m)
+    local = half * values.reshape(m, panels, _PANEL)
+    masses = local @ weights
+    before = np.cumsum(masses, axis=1) - masses
+    primitive = local @ integral.T + before[:, :, None]
+    product = (primitive.reshape(m, -1) * np.tile(half * weights, panels)) @ values.T
+    return product - product.T, masses.sum(axis=1)
 
 
 def _empty_probability(law: Ensemble, offsets: FloatArray, end: float) -> FloatArray:
