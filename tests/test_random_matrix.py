@@ -50,7 +50,7 @@ def _gamma_pfaffian(low, high, n, m):
     return mp.sqrt(mp.det(skew))
 
 
-def _panels(low, high, count=6):
+def _panels(low, high, count=4):
     half = (mp.mpf(high) - low) / (2 * count)
     for k, (node, weight) in itertools.product(range(count), GaussLegendre(mp).calc_nodes(5, mp.prec)):
         yield low + half * (2 * k + 1 + node), half * weight
@@ -116,7 +116,7 @@ def test_norm_law_agrees_with_incomplete_gamma_pfaffian(n, m):
     assert spectral_norm_cdf(x, n, m) == pytest.approx(gamma_cdf(x, n, m), abs=1e-14)  # double precision
 
 
-@pytest.mark.parametrize(("n", "m"), [(2, 2), (5, 3), (8, 8)])
+@pytest.mark.parametrize(("n", "m"), [(2, 2), (5, 3), (6, 6)])
 def test_smallest_law_agrees_with_incomplete_gamma_pfaffian(n, m):
     x = 0.2 + math.sqrt(n) - math.sqrt(m)
     assert 1 - smallest_singular_value_cdf(x, n, m) == pytest.approx(gamma_cdf(25.0, n, m, low=x), abs=1e-14)
@@ -243,14 +243,14 @@ def test_very_tall_matrix_has_the_closed_form(n):
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (5, 1), (2, 2), (7, 3), (30, 30), (45, 20)])
 def test_draws_have_the_exact_laws(n, m):
-    draws = sample_singular_extremes(n, m, 2000, np.random.default_rng(3))
+    draws = sample_singular_extremes(n, m, 1000, np.random.default_rng(3))
     assert stats.kstest(draws[:, 0], lambda x: smallest_singular_value_cdf(x, n, m)).pvalue > P_MIN
     assert stats.kstest(draws[:, 1], lambda x: spectral_norm_cdf(x, n, m)).pvalue > P_MIN
 
 
 def test_draws_have_the_joint_law_of_simulated_matrices():
     rng = np.random.default_rng(4)
-    values, draws = singular_values(12, 8, 4000, rng), sample_singular_extremes(12, 8, 4000, rng)
+    values, draws = singular_values(12, 8, 3000, rng), sample_singular_extremes(12, 8, 3000, rng)
     for combine in (np.subtract, np.multiply):
         test = stats.ks_2samp(combine(values[:, 0], values[:, -1]), combine(draws[:, 1], draws[:, 0]))
         assert test.pvalue > P_MIN
@@ -288,7 +288,7 @@ def test_smaller_matrix_has_the_rescaled_law_to_the_second_order(d):
 
 def test_reduced_draws_have_the_known_law_of_one_more_row():
     m = 10**6
-    draws = sample_singular_extremes(m + 1, m, 800, np.random.default_rng(6))[:, 0]
+    draws = sample_singular_extremes(m + 1, m, 500, np.random.default_rng(6))[:, 0]
     assert stats.kstest(draws * math.sqrt(m), stats.rayleigh.cdf).pvalue > P_MIN
 
 
