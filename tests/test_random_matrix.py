@@ -116,7 +116,7 @@ def test_norm_law_agrees_with_incomplete_gamma_pfaffian(n, m):
     assert spectral_norm_cdf(x, n, m) == pytest.approx(gamma_cdf(x, n, m), abs=1e-14)  # double precision
 
 
-@pytest.mark.parametrize(("n", "m"), [(2, 2), (5, 3), (6, 6)])
+@pytest.mark.parametrize(("n", "m"), [(2, 2), (5, 3), (4, 4)])
 def test_smallest_law_agrees_with_incomplete_gamma_pfaffian(n, m):
     x = 0.2 + math.sqrt(n) - math.sqrt(m)
     assert 1 - smallest_singular_value_cdf(x, n, m) == pytest.approx(gamma_cdf(25.0, n, m, low=x), abs=1e-14)

@@ -45,7 +45,8 @@ def expected_spectral_norm(n: int, m: int, method: str = "exact") -> float:
     ------
     With m the smaller size, relative errors are: "exact" below 1e-12 for m ≤ 512, 3e-12 to 1024; "closed-form"
     below 1e-8 for m ≥ 5, 1e-9 for m ≥ 20, and 1e-6, 2e-5, 1e-3 for m = 4, 3, 2 (m = 1 is exact), its coefficients
-    beyond the first order fitted to exact means in a second on the first call; "tracy-widom" 1.3e-3 at 7×5, O(m^{−4/3}).
+    beyond the first order fitted to exact means, in a second, on the first call; "tracy-widom" 1.3e-3 at 7×5,
+    O(m^{−4/3}).
 
     References
     ----------
