@@ -209,13 +209,22 @@ def test_surge_of_adam_with_a_diagonal_hessian_is_where_the_formula_says():
     assert bs.surge_batch_size(problem, "adam", beta1=0.33) == np.inf
 
 
-def test_surge_by_search_agrees_with_the_closed_form():
-    problem = bs.Quadratic([2.0, -2.0], [[2.0, -1.8], [-1.8, 2.0]], [3.0, 3.0])
-    for optimizer, beta1 in (("sign-sgd", 0.0), ("sign-sgd", 0.5), ("adam", 0.9)):
-        closed = bs.surge_batch_size(problem.summary(), optimizer, beta1=beta1)
-        assert closed == np.inf or bs.surge_batch_size(problem, optimizer, beta1=beta1) == pytest.approx(
-            closed, rel=1e-6
-        )
+@pytest.mark.parametrize(("optimizer", "beta1"), [("sign-sgd", 0.0), ("sign-sgd", 0.5), ("adam", 0.2), ("adam", 0.9)])
+def test_surge_by_search_agrees_with_the_closed_form(optimizer, beta1):
+    sign = np.array([1.0, -1.0, 1.0, 1.0])
+    problem = bs.Quadratic(2.0 * sign, np.eye(4) + np.outer(sign, sign), np.full(4, 3.0))
+    closed = bs.surge_batch_size(problem.summary(), optimizer, beta1=beta1)
+    assert bs.surge_batch_size(problem, optimizer, beta1=beta1) == pytest.approx(closed, rel=1e-6)  # flat maximum
+
+
+@pytest.mark.parametrize(("beta1", "beta2"), [(0.3, 0.95), (0.2, 0.95), (0.32, 0.99), (0.31, 0.99), (0.0, 0.5)])
+def test_exact_moments_move_the_threshold_of_the_surge_below_one_third(beta1, beta2):
+    problem = bs.Quadratic([1.0], [1.0], [1.0])
+    share, spread = (1 - beta1) / (1 + beta1), (1 - beta2) / (1 + beta2)
+    expected = share + 2.5 * spread < 0.5 + 3 * (1 - beta1) * (1 - beta2) / (1 - beta1 * beta2)
+    surge = bs.surge_batch_size(problem, "adam", beta1=beta1, beta2=beta2, method="exact")
+    assert np.isfinite(surge) == expected
+    assert bs.surge_batch_size(problem, "adam", beta1=beta1) == np.inf
 
 
 def test_surge_batch_size_maximises_the_learning_rate():

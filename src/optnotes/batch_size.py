@@ -112,7 +112,7 @@ def sign_sgd(
 
     Domain
     ------
-    Exact: Gaussian noise; to 1e-12 for |ρ| ≤ 0.95 and 1e-6 up to 1. The mean field of
+    Exact: Gaussian noise, second moments to 1e-12. The mean field of
     E φ̃ is 25 % too high at low SNR (√(π/2) in the limit), 6 % too low near |h| = 2, and right at high SNR.
 
     References
@@ -253,7 +253,9 @@ def muon(batch_size: ArrayLike, problem: MatrixQuadratic, beta1: float = 0.0, me
 
     Domain
     ------
-    Both are mean fields, not exact. They agree where all singular values are equal.
+    Both are mean fields, not exact. They agree where all singular values are equal. Against samples of msign at
+    σ²/B = 1 and singular values of 1 to 10 in two or three columns, the law per singular value is within 3 % for 4 rows
+    and 0.3 % for 32; the average is up to 5 % off for full rank and 20 % where a singular value is zero.
 
     References
     ----------
@@ -324,6 +326,8 @@ def surge_batch_size(problem: Problem, optimizer: str = "sign-sgd", **options: f
     From a Summary, in closed form. SignSGD: β*² = ΣH_ii/Σ_{i≠j}H_ij s_is_j, B* = c𝓑_simple β*²/(1−β*²).
     Adam: β*² = cΣH_ii/((1−c)ΣH_ii + Σ_{i≠j}H_ij s_is_j), B* = 𝓑_simple β*²/(1−β*²); for a diagonal Hessian
     B* = 𝓑_simple(1−β₁)/(3β₁−1), if β₁ > 1/3. No surge where β*² is not in (0, 1). Otherwise by search.
+    By the exact moments of Adam a diagonal Hessian surges if c + 5V/2 < 1/2 + 3A, V = (1−β₂)/(1+β₂),
+    A = (1−β₁)(1−β₂)/(1−β₁β₂), from the expansion at high SNR: already below β₁ = 1/3, which is the limit β₂ → 1.
 
     Parameters
     ----------
