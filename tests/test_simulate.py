@@ -172,6 +172,34 @@ def test_weights_of_sgd_follow_the_linear_recursion():
     assert sample.weight_rms_path.value[0] == pytest.approx(0.3, rel=1e-6)  # float32
 
 
+@pytest.mark.parametrize(("optimizer", "snr"), [("adam", 0.0), ("adam", 0.3), ("sign-sgdm", 0.0)])
+def test_stationary_weights_have_the_variance_of_the_correlated_updates(optimizer, snr):
+    lr, decay, steps = 0.1, 0.5, 500  # β₃ = 0.95 forgets the start as e^{-25}
+    sample = simulate.run(
+        optimizer,
+        rng=np.random.default_rng(6),
+        steps=steps,
+        burn_in=300,
+        lr=lr,
+        weight_decay=decay,
+        mean=snr**0.5,
+        shape=800,
+    )
+    beta3 = 1 - lr * decay
+    if optimizer == "adam":
+        total, mean = (
+            moments.adam_update_covariance_sum(0.9, 0.95, beta3, snr),
+            moments.adam_update_mean(0.9, 0.95, snr),
+        )
+    else:
+        lags = np.arange(1, 600)
+        total, mean = 1 + 2 * beta3**lags @ moments.sign_momentum_correlation(0.9, lags), 0.0
+    expected = np.sqrt((mean / decay) ** 2 + lr**2 / (1 - beta3**2) * total)
+    estimate = sample.weight_rms(steps)
+    assert abs(estimate.value - expected) < 4 * estimate.standard_error
+    assert estimate.standard_error < 0.01 * expected  # the factor ln 2 of the sign law is 17 %
+
+
 def test_standard_errors_cover_the_truth():
     exact = moments.adam_update_rms(0.5, 0.9, method="exact")
     rng = np.random.default_rng(11)
