@@ -1,7 +1,7 @@
 """Discounted sums of the autocovariances of an update, which set the weights' equilibrium."""
 
 import numpy as np
-from scipy.special import erf, zeta
+from scipy.special import erf, gammaln, zeta
 
 from optnotes import moments
 from optnotes._arguments import FloatArray, require
@@ -18,14 +18,15 @@ def adam_sum(beta1: float, beta2: float, decay: float, snr: float, method: str) 
     spread = (1 - beta2) / (1 + beta2) * (4 * signal * noise + 2 * noise**2)
     linear = 2 * signal * noise * (1 - beta1) * (1 - beta2) / (1 - beta1 * beta2)
     square = 2 * noise**2 * (1 - beta1) ** 2 * (1 - beta2) / (1 - beta1**2 * beta2)
-    parts = {
-        beta1: share * (1 + 3 * spread / 4) - (linear + square) / 2,
-        beta1 * beta2: share * spread / 4 - square / 2,
-        beta2: signal * spread / 4 - linear / 2,
-    }
+    parts = (
+        (beta1, share * (1 + 3 * spread / 4) - (linear + square) / 2),
+        (beta1 * beta2, share * spread / 4 - square / 2),
+        (beta2, signal * spread / 4 - linear / 2),
+    )
     mean = np.sqrt(signal) * (1 + 3 * spread / 8) - (linear / (2 * np.sqrt(signal)) if snr else 0.0)
-    beta3 = 1 - decay
-    return float(mean), sum(part * (1 + gamma * beta3) / (1 - gamma * beta3) for gamma, part in parts.items())
+    total = sum(part * (1 + gamma * (1 - decay)) / (1 - gamma * (1 - decay)) for gamma, part in parts)
+    require(total > 0, "beta2", "be close to 1 for the corrected form", beta2, "take method 'exact'")
+    return float(mean), total
 
 
 def sign_sum(beta1: float, decay: float, snr: float, method: str) -> tuple[float, float]:
@@ -33,13 +34,19 @@ def sign_sum(beta1: float, decay: float, snr: float, method: str) -> tuple[float
     speed, forgetting = -np.log(max(beta1, 1e-300)), -np.log1p(-decay)
     if method == "corrected":
         require(snr == 0, "snr", "be 0 for the corrected sign", snr, "take method 'exact'")
-        edge = 4 * np.sqrt(2) / np.pi * float(zeta(-0.5)) * np.sqrt(speed)
-        slowed = forgetting * (np.log(2) ** 2 + np.pi**2 / 12) / speed**2
-        return 0.0, float(2 * np.log(2) / speed - slowed - edge)
+        require(beta1 >= 0.5, "beta1", "be at least 0.5 for the corrected sign", beta1, "take method 'exact'")
+        return 0.0, _sign_integral(speed, forgetting) - 4 * np.sqrt(2 * speed) / np.pi * float(zeta(-0.5))
     height = np.sqrt(snr * (1 + beta1) / (1 - beta1))
     lags, weights = decaying_sum_rule((speed + forgetting,))
     covariance = _sign_covariance(lags * speed, float(height)) * np.exp(-lags * forgetting)
     return float(erf(height / np.sqrt(2))), float(2 * weights @ covariance - covariance[0])
+
+
+def _sign_integral(speed: float, forgetting: float) -> float:
+    """Return 2∫e^{−δk}(2/π) arcsin e^{−εk} dk over k > 0, which is 2 log 2/ε for δ = 0."""
+    share = max(forgetting / speed, 1e-8)  # below, the value is its limit to eight digits
+    log_beta = gammaln((share + 1) / 2) - gammaln(0.5) - gammaln(share / 2 + 1)
+    return float(-2 * np.expm1(log_beta) / (share * speed))
 
 
 def _sign_covariance(age: FloatArray, height: float) -> FloatArray:

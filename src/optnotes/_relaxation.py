@@ -44,8 +44,7 @@ def _closed_form(piece: Piece, s: FloatArray, kappa: FloatArray) -> tuple[Form, 
 
 
 def _constant(piece: Straight, decay: float, s: FloatArray) -> FloatArray:
-    forgotten: FloatArray = -np.expm1(-2 * decay * piece.area(s))
-    return forgotten * piece.start / (2 * decay)
+    return np.asarray(-np.expm1(-2 * decay * piece.area(s)) * piece.start / (2 * decay), dtype=np.float64)
 
 
 def _straight(piece: Straight, decay: float, s: FloatArray) -> FloatArray:
@@ -63,7 +62,8 @@ def _straight(piece: Straight, decay: float, s: FloatArray) -> FloatArray:
 def _inverse_time(piece: InverseTime, decay: float, s: FloatArray) -> FloatArray:
     log_growth = np.log1p(piece.decay * s)
     power = 2 * decay * piece.start / piece.decay - 1
-    return piece.start**2 / piece.decay * np.exp(-log_growth) * log_growth * exprel(-power * log_growth)
+    mean: FloatArray = np.exp(-log_growth) * exprel(-power * log_growth)
+    return piece.start**2 / piece.decay * log_growth * mean
 
 
 def _inverse_sqrt(piece: InverseSqrt, decay: float, s: FloatArray) -> FloatArray:

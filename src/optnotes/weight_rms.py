@@ -285,8 +285,8 @@ def stationary(
 
     Exact: E θ² = (E u/λ)² + η²/(1 − β₃²)·Σ_k β₃^{|k|} Cov(u_t, u_{t+k}), β₃ = 1 − ηλ. Mean field:
     (SNR + ηλ/2)/(λ²(SNR + 1)), for the sign with SNR + c, c = (1−β₁)/(1+β₁). Corrected: the exact sum with
-    covariances to first order in 1 − β₂; for the sign 2 log 2/ε − δ(log²2 + π²/12)/ε² − (4√2/π)ζ(−1/2)√ε,
-    ε = −log β₁, δ = −log β₃.
+    covariances to first order in 1 − β₂; for the sign 2(1 − Γ((a+1)/2)/(√π Γ(a/2+1)))/(aε) − (4√2/π)ζ(−1/2)√ε,
+    ε = −log β₁, a = −log β₃/ε, whose leading term is 2 log 2/ε.
 
     Parameters
     ----------
@@ -299,7 +299,7 @@ def stationary(
     beta2 : float
         Decay of the second moment, 0 < β₂ < 1; the sign has none and ignores it.
     snr : float
-        Signal-to-noise ratio ≥ 0; the sign's corrected form needs 0.
+        Signal-to-noise ratio ≥ 0; the sign's corrected form needs 0, and β₁ ≥ 0.5.
     method : str
         "mean-field", "corrected" or "exact".
 
@@ -316,8 +316,8 @@ def stationary(
     Domain
     ------
     Gaussian gradients, no ε, bias correction faded. Exact to 1e-10. At β = (0.9, 0.95) and ηλ = 1e-4 the mean field is
-    1.1 % too large, the corrected one 0.06 % too small; for the sign 20 % too large and 1e-5 at β₁ = 0.9, where the
-    correction asks for ηλ ≪ 1 − β₁ ≪ 1.
+    1.1 % too large, the corrected one 0.06 % too small. For the sign at β₁ = 0.9 the mean field is 20 % too large, the
+    corrected one 1e-5.
 
     References
     ----------
@@ -460,7 +460,7 @@ def _recursion(run: _Run, updates: _Updates) -> FloatArray:
         overlap = linear_recurrence(kept * gamma, moved * updates.growth * variance, 0.0)
         driven += 2 * kept * moved * gamma * overlap[:-1]
     square = linear_recurrence(kept**2, driven, init_rms**2)
-    drift = linear_recurrence(kept, moved * updates.mean, 0.0)
+    drift = linear_recurrence(kept, moved * updates.mean, 0.0) if updates.mean.any() else np.zeros(1)
     return np.asarray(np.sqrt(square + drift**2), dtype=np.float64)
 
 
