@@ -106,7 +106,7 @@ def _style() -> dict[str, Any]:
         "axes.facecolor": "none",
         "axes.grid": True,
         "axes.labelcolor": LIGHT["ink"],
-        "axes.prop_cycle": cycler(color=[LIGHT[name] for name in colours]),
+        "axes.prop_cycle": cycler(linestyle=["-", "--"]) * cycler(color=[LIGHT[name] for name in colours]),
         "axes.spines.right": False,
         "axes.spines.top": False,
         "figure.constrained_layout.use": True,
