@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from optnotes import checks
-from optnotes.checks import CheckError
+from optnotes.checks import CheckError, RefutedError
 
 x = sp.Symbol("x", positive=True)
 n = sp.Symbol("n", positive=True, integer=True)
@@ -56,6 +56,7 @@ def test_identity_fails_when_undecided():
         (sp.eye(2), sp.eye(3), "shapes"),
         (sp.zeros(0, 0), sp.zeros(0, 0), "shapes"),
         (sp.eye(2), sp.Integer(1), "a matrix and a scalar"),
+        ([x], [x], "expressions or matrices"),
     ],
 )
 def test_identity_refuses_what_cannot_be_compared(left, right, message):
@@ -94,6 +95,8 @@ def test_order_reads_the_slope():
         (1 / SCALES[:3], SCALES[:3], "at least 4 scales"),
         (np.ones(5), np.ones(5), "at least 4 scales"),
         (0 * SCALES, SCALES, "differ from zero"),
+        (np.array([1, -1, 1, -1, 1]) / SCALES**2, SCALES, "one sign"),
+        (np.exp(-np.linspace(2, 2.006, 5)), np.linspace(2, 2.006, 5), "factor of 8"),
         ([], [], "empty"),
         (SCALES * np.nan, SCALES, "not finite"),
     ],
@@ -103,10 +106,16 @@ def test_order_rejects_wrong_rates_and_thin_evidence(errors, scales, message):
         checks.order(errors, scales, -2)
 
 
-def test_order_rejects_a_curve_that_bends_away_at_the_end():
+@pytest.mark.parametrize("turn", [1, -1])
+def test_order_rejects_a_curve_that_bends_away_where_errors_are_smallest(turn):
     errors = np.array([1e-2, 1e-4, 1e-6, 1e-8, 1e-9])
-    with pytest.raises(CheckError, match="last two points"):
-        checks.order(errors, SCALES, -2, within=0.3)
+    with pytest.raises(RefutedError, match="smallest two errors"):
+        checks.order(errors[::turn], SCALES[::turn], -2, within=0.3)
+
+
+def test_order_does_not_pass_by_a_generous_tolerance():
+    with pytest.raises(CheckError, match="does not tell powers apart"):
+        checks.order(SCALES**-1.0, SCALES, -2, within=np.inf)
 
 
 def test_bound_reports_the_tightest_margin():
@@ -141,6 +150,20 @@ def test_agree_handles_zeros():
     assert checks.agree([1e-30], [0.0], rtol=1e-15, atol=1e-20).detail == "within 1e-15 relative or 1e-20 absolute"
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "options", "message"),
+    [
+        ([1.0, 2.0], [[1.0], [2.0]], {"rtol": 0.1}, "shapes"),
+        (1.0, 5.0, {"rtol": 10}, "tolerances"),
+        (1.0, 5.0, {"rtol": 0.1, "atol": np.inf}, "tolerances"),
+        (np.array([1.0 + 5j]), [1.0], {"rtol": 0.1}, "real"),
+    ],
+)
+def test_agree_refuses_comparisons_that_would_always_pass(a, b, options, message):
+    with pytest.raises(CheckError, match=message):
+        checks.agree(a, b, **options)
+
+
 @pytest.mark.parametrize(("a", "b"), [([], []), (np.nan, np.nan), (np.inf, np.inf)])
 def test_agree_refuses_empty_and_infinite_input(a, b):
     with pytest.raises(CheckError, match=r"empty|not finite"):
@@ -169,6 +192,11 @@ def test_monte_carlo_accepts_the_truth_and_rejects_a_wrong_factor():
 def test_monte_carlo_fails_when_it_could_not_see_the_deviation(error, message):
     with pytest.raises(CheckError, match=message):
         checks.monte_carlo(2.0, error, 2.0, resolution=0.05)
+
+
+def test_monte_carlo_refuses_a_resolution_that_sees_nothing():
+    with pytest.raises(CheckError, match="coarser than the expected value"):
+        checks.monte_carlo(2.0, 1.0, 2.0, resolution=1e9)
 
 
 def test_monte_carlo_judges_the_worst_of_several_estimates():

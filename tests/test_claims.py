@@ -30,6 +30,18 @@ def test_a_judge_that_accepts_the_rival_decides_nothing():
         Chapter("demo").claim("three", "$x$", checks.agree, 1.0, 1.0, rtol=0.5, rival=1.1)
 
 
+@pytest.mark.parametrize("rival", [float("nan"), [], [1.0, 2.0, 3.0]])
+def test_a_rival_that_cannot_be_judged_is_no_control(rival):
+    with pytest.raises(CheckError, match="claim three: the rival was not judged"):
+        Chapter("demo").claim("three", "$x$", checks.agree, [1.0, 2.0], [1.0, 2.0], rtol=0.1, rival=rival)
+
+
+def test_a_true_rival_that_sympy_cannot_decide_is_no_control():
+    f = sp.Function("f")
+    with pytest.raises(CheckError, match="the rival was not judged"):
+        Chapter("demo").claim("three", "$x$", checks.identity, f(x), f(x), rival=f(x + 1))
+
+
 def test_a_rival_may_replace_another_argument_by_name():
     claim = Chapter("demo").claim("four", "$x$", checks.bound, 0.0, 1.0, 2.0, rival={"lower": 1.5})
     assert claim.kind == "bounded"

@@ -138,7 +138,8 @@ def _skew_determinant(inner: FloatArray, edge: FloatArray, rest: FloatArray, wei
     outer = moved.transpose(0, 2, 1) - moved + rest @ inner @ rest.transpose(0, 2, 1)
     correction = np.block([[mixed * weights, -inner * weights], [outer * weights, mixed.transpose(0, 2, 1) * weights]])
     determinant = np.linalg.det(np.eye(2 * _TAIL) - correction)
-    return np.sqrt(np.clip(determinant, 0.0, 1.0))
+    probability: FloatArray = np.sqrt(np.clip(determinant, 0.0, 1.0))
+    return probability
 
 
 def _edge(n: int, m: int, side: int, reach: float, extra: int = 0) -> float:

@@ -27,7 +27,11 @@ RIVAL_REPLACES = {
 
 
 class CheckError(AssertionError):
-    """A judge did not pass: the statement is false, or could not be decided."""
+    """A judge did not pass: the statement is false, could not be decided, or was no statement."""
+
+
+class RefutedError(CheckError):
+    """A judge compared finite things and found the statement false; only this rejects a rival."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def limit(expression: sp.Expr, variable: sp.Symbol, point: sp.Expr | float, expe
         raise CheckError(f"undecided: SymPy returns the limit of {expression} unevaluated")
     if sp.sympify(expected).is_infinite or found.is_infinite:
         if found != expected:
-            raise CheckError(f"the limit is {found}, not {expected}")
+            raise RefutedError(f"the limit is {found}, not {expected}")
         return Evidence("proved", "limit")
     return Evidence("proved", f"limit, then {identity(found, expected).detail}")
 
@@ -84,8 +88,9 @@ def limit(expression: sp.Expr, variable: sp.Symbol, point: sp.Expr | float, expe
 def order(errors: ArrayLike, scales: ArrayLike, expected: float, within: float = 0.1) -> Evidence:
     """Check that |`errors`| fall like `scales` ** `expected`: fitted log-log slope ± `within`.
 
-    The rival replaces `expected`. At least four scales; the local slope of the last two must agree as well
-    to twice `within`, so a curve that bends away does not pass on its average.
+    The rival replaces `expected`. At least four scales that span a factor of 8, errors of one sign. The local
+    slope between the two smallest errors must agree as well, to twice `within`, so that a curve that bends away
+    where it matters does not pass on its average.
 
     Examples
     --------
@@ -93,16 +98,14 @@ def order(errors: ArrayLike, scales: ArrayLike, expected: float, within: float =
     >>> order(3 / scales**2, scales, -2).detail
     'slope -2.000'
     """
-    sizes, points = np.abs(_numbers("errors", errors)).ravel(), _numbers("scales", scales).ravel()
-    if sizes.shape != points.shape or len(set(points)) < 4:
-        raise CheckError(f"a rate needs one error at each of at least 4 scales, got {sizes.size} and {points.size}")
-    if not ((sizes > 0).all() and (points > 0).all()):
-        raise CheckError("a rate needs errors that differ from zero and positive scales")
-    log_scales, log_errors = np.log(points), np.log(sizes)
+    sizes, points = _numbers("errors", errors).ravel(), _numbers("scales", scales).ravel()
+    _require_rate_is_defined(sizes, points, within)
+    falling = np.argsort(-np.abs(sizes))
+    log_scales, log_errors = np.log(points[falling]), np.log(np.abs(sizes[falling]))
     slope = float(np.polyfit(log_scales, log_errors, 1)[0])
     last = float((log_errors[-1] - log_errors[-2]) / (log_scales[-1] - log_scales[-2]))
     if not (abs(slope - expected) <= within and abs(last - expected) <= 2 * within):
-        raise CheckError(f"slope {slope:.3f} (last two points: {last:.3f}) is not {expected} ± {within}")
+        raise RefutedError(f"slope {slope:.3f} (smallest two errors: {last:.3f}) is not {expected} ± {within}")
     return Evidence("rate", f"slope {slope:.3f}", slope)
 
 
@@ -127,7 +130,7 @@ def bound(lower: ArrayLike | None, value: ArrayLike, upper: ArrayLike | None) ->
     scale = np.where(values == 0, 1.0, np.abs(values))
     margin = float(min((side / scale).min() for side in margins))
     if not margin >= 0:
-        raise CheckError(f"violated: tightest relative margin is {margin:.3g}")
+        raise RefutedError(f"violated: tightest relative margin is {margin:.3g}")
     return Evidence("bounded", f"tightest margin {margin:.2g}", margin)
 
 
@@ -140,10 +143,13 @@ def agree(a: ArrayLike, b: ArrayLike, rtol: float, atol: float = 0.0) -> Evidenc
     'within 1e-14'
     """
     left, right = _numbers("a", a), _numbers("b", b)
+    if not (0 <= rtol < 1 and 0 <= atol < np.inf):
+        raise CheckError(f"tolerances must be finite and `rtol` below 1, got {rtol} and {atol}")
+    _require_same_shape(left, right)
     excess = np.abs(left - right) - atol
     error = _relative(np.maximum(excess, 0.0), right)
     if not error <= rtol:
-        raise CheckError(f"the routes differ by {error:.3g} relative to the second, tolerance {rtol:.3g}")
+        raise RefutedError(f"the routes differ by {error:.3g} relative to the second, tolerance {rtol:.3g}")
     extra = f" relative or {atol:.3g} absolute" if atol else ""
     return Evidence("exact", f"within {rtol:.3g}{extra}", rtol)
 
@@ -159,10 +165,11 @@ def approximate(value: ArrayLike, exact: ArrayLike, within: float, domain: str) 
     >>> approximate(3.0, np.pi, within=0.05, domain="one point").detail
     'error up to 4.5 % for one point'
     """
-    true = _numbers("exact", exact)
-    error = _relative(np.abs(_numbers("value", value) - true), true)
+    true, approximation = _numbers("exact", exact), _numbers("value", value)
+    _require_same_shape(approximation, true)
+    error = _relative(approximation - true, true)
     if not error <= within:
-        raise CheckError(f"the approximation misses by {error:.3g}, more than {within:.3g}, for {domain}")
+        raise RefutedError(f"the approximation misses by {error:.3g}, more than {within:.3g}, for {domain}")
     if error < within / 2:
         raise CheckError(f"`within` = {within:.3g} is more than twice the largest error {error:.3g} for {domain}")
     return Evidence("approximate", f"error up to {_percent(error)} for {domain}", error)
@@ -185,12 +192,14 @@ def monte_carlo(
     truth, needed = _numbers("expected", expected), _numbers("resolution", resolution)
     if not (errors > 0).all():
         raise CheckError("the standard error is zero: nothing was sampled")
+    if ((needed > np.abs(truth)) & (truth != 0)).any():
+        raise CheckError(f"`resolution` {np.max(needed):.3g} is coarser than the expected value itself")
     if (Z_MAX * errors > needed).any():
         raise CheckError(f"too short a run: 4 standard errors are {np.max(Z_MAX * errors):.3g}, coarser than needed")
     scores = (means - truth) / errors
     z = float(scores.ravel()[np.argmax(np.abs(scores))])
     if not abs(z) < Z_MAX:
-        raise CheckError(f"z = {z:.1f}: the sample contradicts the expected value")
+        raise RefutedError(f"z = {z:.1f}: the sample contradicts the expected value")
     scale = np.where(truth == 0, 1.0, np.abs(truth))
     return Evidence("sampled", f"z = {z:.1f}, would see {_percent(float(np.max(Z_MAX * errors / scale)))}", z)
 
@@ -200,6 +209,8 @@ _ROUTES = ("identical", "expand", "together", "simplify", "rewrite")
 
 def _difference(left: sp.Basic | complex, right: sp.Basic | complex) -> Sequence[sp.Expr]:
     sides = [sp.sympify(left), sp.sympify(right)]
+    if not all(isinstance(side, sp.Expr | sp.MatrixBase) for side in sides):
+        raise CheckError(f"an identity needs expressions or matrices, got {left} and {right}")
     if any(side.has(sp.Float) for side in sides):
         raise CheckError("an identity needs exact numbers, got floating-point ones")
     if any(side.has(sp.nan, sp.zoo, sp.oo, -sp.oo) for side in sides):
@@ -226,7 +237,7 @@ def _route_to_zero(difference: sp.Expr) -> str:
             return name
     sample = _sample(difference)
     if sample is not None and abs(sample[1]) > 1e-25:
-        raise CheckError(f"not identical: the difference is {sp.N(sample[1], 6)} at {sample[0]}")
+        raise RefutedError(f"not identical: the difference is {sp.N(sample[1], 6)} at {sample[0]}")
     raise CheckError(f"undecided: no route shows that {difference} is zero")
 
 
@@ -241,7 +252,25 @@ def _sample(difference: sp.Expr) -> tuple[dict[sp.Symbol, sp.Expr], sp.Expr] | N
     return (point, value) if value.is_number and value.is_comparable else None
 
 
+def _require_rate_is_defined(errors: NDArray[np.float64], scales: NDArray[np.float64], within: float) -> None:
+    if errors.shape != scales.shape or len(set(scales)) < 4:
+        raise CheckError(f"a rate needs one error at each of at least 4 scales, got {errors.size} and {scales.size}")
+    if not (scales > 0).all() or scales.max() < 8 * scales.min():
+        raise CheckError("a rate needs positive scales that span a factor of 8 or more")
+    if not ((errors > 0).all() or (errors < 0).all()):
+        raise CheckError("a rate needs errors that differ from zero and have one sign")
+    if not 0 < within <= 0.5:
+        raise CheckError(f"a rate known only to ± {within} does not tell powers apart; at most 0.5")
+
+
+def _require_same_shape(left: NDArray[np.float64], right: NDArray[np.float64]) -> None:
+    if left.shape != right.shape and left.ndim and right.ndim:
+        raise CheckError(f"arrays of shapes {left.shape} and {right.shape} are compared only when the shapes are equal")
+
+
 def _numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    if np.iscomplexobj(value):
+        raise CheckError(f"`{name}` must be real")
     array = np.asarray(value, dtype=np.float64)
     if array.size == 0:
         raise CheckError(f"`{name}` is empty: an empty check passes everything")

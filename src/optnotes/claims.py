@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .checks import RIVAL_REPLACES, CheckError, Evidence
+from .checks import RIVAL_REPLACES, CheckError, Evidence, RefutedError
 
 CLAIM_MIME = "application/vnd.optnotes.claim+json"
 VERDICT_MIME = "application/vnd.optnotes.verdict+json"
@@ -137,8 +137,10 @@ def _reject(
     call.arguments.update(replaced)
     try:
         judge(*call.args, **call.kwargs)
-    except CheckError:
+    except RefutedError:
         return
+    except CheckError as error:
+        raise CheckError(f"claim {id}: the rival was not judged, so it is no control: {error}") from None
     raise CheckError(f"claim {id}: the judge accepts the rival as well, so it decides nothing")
 
 
