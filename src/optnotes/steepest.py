@@ -1,0 +1,272 @@
+"""Directions of steepest descent under a norm, tangent to a manifold, with certificates; the chapters on Muon use it.
+
+Every solver maximises ⟨G, Φ⟩; a minimiser steps along −Φ. Wide matrices are transposed.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._arguments import FloatArray, choice, integer, real_array, real_matrix, real_number, require
+from ._direction import Direction
+from ._stiefel_newton import newton
+from ._stiefel_peers import METHODS
+from ._stiefel_problem import Ledger, reduced
+from .matrix_sign import msign
+
+__all__ = ["Direction", "orthogonal", "retract", "sphere", "stiefel"]
+
+OFF_MANIFOLD = 1e-5
+"""Largest accepted ‖WᵀW − I‖₂; weights stored in float32 stay within 1e-6."""
+
+_LIMITS = {"newton": 100, "dual-gradient": 100}  # 300 for the others
+
+
+def stiefel(
+    gradient: ArrayLike,
+    weight: ArrayLike,
+    *,
+    method: str = "newton",
+    tol: float = 1e-8,
+    max_iterations: int | None = None,
+    step: float = 0.01,
+) -> Direction:
+    """Return the steepest direction of unit spectral norm in the tangent space of the Stiefel manifold.
+
+    max ⟨G, Φ⟩ over ‖Φ‖₂ ≤ 1, WᵀΦ + ΦᵀW = 0; dual: min ‖G + WX‖_* over symmetric X. For n = m and whenever
+    skew(WᵀG) commutes with the Gram matrix of G outside W, one SVD gives Φ = msign(G − W sym(WᵀG)).
+
+    Parameters
+    ----------
+    gradient
+        Shape (n, m); n < m stands for the transposed problem, with `weight` of orthonormal rows.
+    weight
+        Shape (n, m), orthonormal within 1e-5; its polar factor is the point at which the tangent space is taken.
+    method
+        `"newton"`: primal–dual smoothed Newton. For comparison: `"fixed-point"` (Su), `"anderson"` on it,
+        `"dual-gradient"` (Bernstein), `"admm"`, `"lbfgs"`, and the heuristics `"alternating-projection"` and
+        `"greedy-split"`, which do not close the gap.
+    tol
+        Gap to reach, in units of ‖G‖_*; positive.
+    max_iterations
+        At least 1; None is 100 for `"newton"` and `"dual-gradient"`, 300 for the others.
+    step
+        First step of `"dual-gradient"`, in units of the entries of the gradient; positive.
+
+    Returns
+    -------
+    A `Direction`; where `converged` is False it holds the best feasible direction and the best bound found.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No finite real matrices of one shape, `weight` off the manifold, unknown `method`, no positive limits.
+
+    Domain
+    ------
+    Any scale of the gradient, any rank. Tangency and norm hold to 1e-13. Float64 lets `"newton"` reach gaps of about
+    1e-9 on full rank and 1e-8 on degenerate problems. A gradient in W·sym has no ascent: Φ = 0.
+
+    References
+    ----------
+    Su 2025 [11221], [11388]. Bernstein 2025, Modular Manifolds. Chan, Golub, Mulet 1999 (Newton method).
+
+    Examples
+    --------
+    >>> found = stiefel([[1.0], [4.0], [3.0]], [[1.0], [0.0], [0.0]])
+    >>> found.direction.ravel().round(12), round(found.primal, 12)
+    (array([0. , 0.8, 0.6]), 5.0)
+    """
+    G, W = real_matrix("gradient", gradient), real_matrix("weight", weight)
+    require(G.shape == W.shape, "weight", f"have the gradient's shape {G.shape}", f"shape {W.shape}")
+    choice("method", method, ("newton", *METHODS))
+    real_number("tol", tol, low=0.0, low_open=True)
+    real_number("step", step, low=0.0, low_open=True)
+    limit = _LIMITS.get(method, 300) if max_iterations is None else integer("max_iterations", max_iterations, low=1)
+    if G.shape[0] < G.shape[1]:
+        G, W = G.T, W.T
+    ledger = Ledger(reduced(G, _on_manifold(W)), tol, limit)
+    _solve(ledger, method, step)
+    return _assembled(ledger, wide=np.shape(gradient)[0] < np.shape(gradient)[1])
+
+
+def orthogonal(gradient: ArrayLike, weight: ArrayLike) -> Direction:
+    """Return the steepest direction at a square orthogonal matrix, W msign(skew(WᵀG)).
+
+    For odd size the skew matrix is singular; its partial isometry is skew, an SVD's full factor is not.
+
+    Parameters
+    ----------
+    gradient, weight
+        Shape (n, n), `weight` orthogonal within 1e-5.
+
+    Returns
+    -------
+    A `Direction`, found by one SVD.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `stiefel`, or not square.
+
+    References
+    ----------
+    Su 2025 [11215].
+
+    Examples
+    --------
+    >>> orthogonal([[0.0, -2.0], [4.0, 7.0]], [[1.0, 0.0], [0.0, 1.0]]).direction
+    array([[ 0., -1.],
+           [ 1.,  0.]])
+    """
+    shape = real_matrix("weight", weight).shape
+    require(shape[0] == shape[1], "weight", "be square", f"shape {shape}", "call stiefel")
+    return stiefel(gradient, weight)
+
+
+def sphere(gradient: ArrayLike, weight: ArrayLike) -> Direction:
+    """Return the steepest direction of unit Euclidean norm tangent to the sphere through the weight.
+
+    φ ∝ g − ⟨g, w⟩w/‖w‖²; dual: min ‖g + λw‖.
+
+    Parameters
+    ----------
+    gradient, weight
+        Arrays of one shape, `weight` not zero; the norm is over all entries.
+
+    Returns
+    -------
+    A `Direction` whose multiplier is λ = −⟨g, w⟩/‖w‖²; zero where g is parallel to w.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No finite real arrays of one shape, or `weight` is zero.
+
+    References
+    ----------
+    Su 2025 [11196].
+
+    Examples
+    --------
+    >>> sphere([3.0, 5.0], [0.0, 2.0]).direction
+    array([1., 0.])
+    """
+    g, w = real_array("gradient", gradient), real_array("weight", weight)
+    require(g.shape == w.shape, "weight", f"have the gradient's shape {g.shape}", f"shape {w.shape}")
+    require(w.any(), "weight", "have a direction", "zero everywhere")
+    scale, radius = float(np.abs(g).max()) or 1.0, float(np.abs(w).max())
+    unit = w / radius / np.linalg.norm(w / radius)
+    along = float(np.sum(g / scale * unit))
+    tangent = g / scale - along * unit
+    tangent -= np.sum(tangent * unit) * unit  # a second time: the first leaves rounding of size |along|
+    size = float(np.linalg.norm(tangent))
+    signal = size > 1e-15 * np.linalg.norm(g / scale)
+    direction = tangent / size if signal else np.zeros_like(tangent)
+    primal, dual = float(np.sum(g / scale * direction)), size
+    gap = max(dual - primal, 0.0) * scale
+    multiplier = -along * scale / float(np.linalg.norm(w / radius)) / radius
+    residual = abs(float(np.sum(direction * unit)))
+    return Direction(direction, multiplier, primal * scale, dual * scale, gap, residual, 1, 0, True, np.array([gap]))
+
+
+def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str = "stiefel") -> FloatArray:
+    """Return the point of the manifold nearest to W − ηΦ.
+
+    Stiefel: msign(W − ηΦ), which for tangent Φ equals (W − ηΦ)(I + η²ΦᵀΦ)^{−1/2}. Spheres: the norm of W restored.
+
+    Parameters
+    ----------
+    weight, direction
+        Matrices of one shape (arrays of one shape for `"sphere"`).
+    lr
+        The learning rate η, finite.
+    manifold
+        `"stiefel"`, `"sphere"` (Euclidean norm) or `"spectral-sphere"` (spectral norm).
+
+    Returns
+    -------
+    Array of the shape of `weight`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Shapes differ, `manifold` is unknown, `weight` is off the Stiefel manifold, or the step ends at zero.
+
+    References
+    ----------
+    Su 2025 [11215], [11221], [11241].
+
+    Examples
+    --------
+    >>> retract([[1.0], [0.0]], [[0.0], [-1.0]], 0.75)
+    array([[0.8],
+           [0.6]])
+    """
+    W = real_array("weight", weight) if manifold == "sphere" else real_matrix("weight", weight)
+    choice("manifold", manifold, ("stiefel", "sphere", "spectral-sphere"))
+    moved = W - real_number("lr", lr) * real_array("direction", direction)
+    require(moved.shape == W.shape, "direction", f"have the weight's shape {W.shape}", f"shape {moved.shape}")
+    if manifold == "stiefel":
+        _on_manifold(W if W.shape[0] >= W.shape[1] else W.T)
+        return msign(moved, "gram")
+    order = 2 if manifold == "spectral-sphere" else None
+    before, after = (float(np.linalg.norm(matrix, order)) for matrix in (W, moved))
+    require(after > 0, "direction", "not end at zero", direction)
+    return moved * (before / after)
+
+
+def _on_manifold(weight: FloatArray) -> FloatArray:
+    size = np.abs(weight).max()
+    off = float(np.linalg.norm(weight.T @ weight - np.eye(weight.shape[1]), 2)) if size < 2 else float("inf")
+    remedy = "pass msign(weight)"
+    require(off <= OFF_MANIFOLD, "weight", f"satisfy ‖WᵀW − I‖₂ ≤ {OFF_MANIFOLD:g}", float(f"{off:.3g}"), remedy)
+    return msign(weight, "gram")
+
+
+def _solve(ledger: Ledger, method: str, step: float) -> None:
+    problem = ledger.problem
+    if problem.is_noise:
+        ledger.enter_zero()
+    elif method == "newton" and problem.size == 2:
+        _two_columns(ledger)
+    elif method == "newton":
+        newton(ledger)
+    elif method == "dual-gradient":
+        METHODS[method](ledger, step)
+    else:
+        METHODS[method](ledger)
+
+
+def _two_columns(ledger: Ledger) -> None:
+    """Solve m = 2 in closed form: K = kJ, k = 2s/√(4s² + ‖R‖_*²) for S = sJ, since LᵀL ≤ (1 − k²)I."""
+    problem = ledger.problem
+    left, values, right = np.linalg.svd(problem.outer_part, full_matrices=False)
+    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    twice, norm = 2 * problem.skew_part[1, 0], values.sum()
+    total = np.hypot(twice, norm)
+    sine, cosine = twice / total, norm / total
+    kept = values > 4e-16 * values[0] if len(values) else values > 0
+    root = (right.T * values) @ right / cosine if cosine > 0 else np.zeros((2, 2))  # Q, from R = LQ
+    rotated = sine * turn @ root
+    ledger.iterations = 1
+    ledger.decompose((rotated + rotated.T) / 2)  # S + Y = KQ
+    ledger.enter_primal(sine * turn, cosine * left[:, kept] @ right[kept])
+
+
+def _assembled(ledger: Ledger, *, wide: bool) -> Direction:
+    problem, scale = ledger.problem, ledger.problem.scale
+    direction = problem.weight @ ledger.inner + problem.outside @ ledger.outer
+    multiplier = (ledger.multiplier - problem.symmetric_part) * scale
+    constraint = problem.weight.T @ direction
+    return Direction(
+        direction.T if wide else direction,
+        multiplier,
+        ledger.primal * scale,
+        ledger.dual * scale,
+        ledger.gap * scale,
+        float(np.abs(constraint + constraint.T).max()),
+        ledger.iterations,
+        ledger.svds,
+        ledger.converged,
+        np.array(ledger.gaps) * scale,
+    )
