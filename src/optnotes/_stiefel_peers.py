@@ -94,18 +94,21 @@ def lbfgs(ledger: Ledger) -> None:
 def alternating_projection(ledger: Ledger) -> None:
     """Alternate the projection onto the tangent space and msign, from the gradient on: a heuristic of P6.
 
-    It settles on a feasible direction that is not the steepest, so the gap stays open.
+    Its limit is feasible but not the steepest; only the last iterate, made feasible, is entered.
     """
     m = ledger.problem.size
     current = ledger.problem.matrix(np.zeros((m, m)))
     ledger.decompose(np.zeros((m, m)))
-    while ledger.open:
+    for _ in range(ledger.limit):
         ledger.iterations += 1
-        factor = ledger.enter_factor(*ledger.svd(current))
-        projected = np.vstack([(factor[:m] - factor[:m].T) / 2, factor[m:]])
-        if np.linalg.norm(projected - current) <= ledger.tol * np.linalg.norm(projected):
-            return
-        current = projected
+        left, values, right = ledger.svd(current)
+        kept = values > 1e-15 * values[0]
+        projected = left[:, kept] @ right[:, kept].T
+        projected[:m] = (projected[:m] - projected[:m].T) / 2
+        change, current = np.linalg.norm(projected - current), projected
+        if change <= ledger.tol * np.linalg.norm(current):
+            break
+    ledger.enter_primal(current[:m], current[m:])
 
 
 def greedy_split(ledger: Ledger) -> None:

@@ -6,14 +6,16 @@ Every solver maximises ⟨G, Φ⟩; a minimiser steps along −Φ. Wide matrices
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import _norm_ball
 from ._arguments import FloatArray, choice, integer, real_array, real_matrix, real_number, require
 from ._direction import Direction
+from ._stiefel_closed import two_columns
 from ._stiefel_newton import newton
 from ._stiefel_peers import METHODS
 from ._stiefel_problem import Ledger, reduced
 from .matrix_sign import msign
 
-__all__ = ["Direction", "orthogonal", "retract", "sphere", "stiefel"]
+__all__ = ["Direction", "norm_ball_tangent", "orthogonal", "retract", "sphere", "stiefel"]
 
 OFF_MANIFOLD = 1e-5
 """Largest accepted ‖WᵀW − I‖₂; weights stored in float32 stay within 1e-6."""
@@ -123,6 +125,84 @@ def orthogonal(gradient: ArrayLike, weight: ArrayLike) -> Direction:
     return stiefel(gradient, weight)
 
 
+def norm_ball_tangent(
+    gradient: ArrayLike,
+    normal: ArrayLike,
+    *,
+    method: str = "newton",
+    tol: float = 1e-10,
+    max_iterations: int | None = None,
+) -> Direction:
+    """Return the steepest direction of unit spectral norm orthogonal to one matrix.
+
+    max ⟨G, Φ⟩ over ‖Φ‖₂ ≤ 1, ⟨Θ, Φ⟩ = 0; dual: min ‖G + λΘ‖_* over λ. Θ = u₁v₁ᵀ is the spectral sphere with a
+    single largest singular value, Θ = W the Frobenius sphere.
+
+    Parameters
+    ----------
+    gradient
+        Shape (n, m), any n and m.
+    normal
+        Θ, shape (n, m), not zero; its scale does not matter.
+    method
+        `"newton"`: a model of the dual with curvature and kinks, started at the root of the secular equation where Θ
+        has rank one; `"fixed-point"` (Su), for comparison.
+    tol
+        Gap to reach, in units of ‖G‖_*; positive.
+    max_iterations
+        At least 1; None is 60.
+
+    Returns
+    -------
+    A `Direction` whose multiplier is λ; `residual` is |⟨Θ, Φ⟩|/‖Θ‖_F.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No finite real matrices of one shape, `normal` is zero, unknown `method`, no positive limits.
+
+    Domain
+    ------
+    Any rank and scale, also where G + λΘ is singular at the optimum and msign alone misses the constraint. Two or
+    three SVDs for Θ of rank one, two to five otherwise, a dozen where G is within 1e-6 of rank one.
+
+    References
+    ----------
+    Su 2025 [11241], [11388].
+
+    Examples
+    --------
+    >>> norm_ball_tangent([[3.0, 0.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 0.0]]).direction.round(12)
+    array([[0., 0.],
+           [0., 1.]])
+    """
+    G, normals = real_matrix("gradient", gradient), real_matrix("normal", normal)
+    require(G.shape == normals.shape, "normal", f"have the gradient's shape {G.shape}", f"shape {normals.shape}")
+    require(normals.any(), "normal", "have a direction", "zero everywhere")
+    choice("method", method, _norm_ball.METHODS)
+    real_number("tol", tol, low=0.0, low_open=True)
+    limit = 60 if max_iterations is None else integer("max_iterations", max_iterations, low=1)
+    scale, size = float(np.abs(G).max()) or 1.0, float(np.abs(normals).max())
+    unit = normals / size
+    length = float(np.linalg.norm(unit))
+    wide = G.shape[0] < G.shape[1]
+    scaled, unit = (matrix.T if wide else matrix for matrix in (G / scale, unit / length))
+    search = _norm_ball.Search(scaled, unit, tol, limit)
+    _norm_ball.METHODS[method](search)
+    return Direction(
+        search.direction.T if wide else search.direction,
+        search.multiplier * scale / length / size,
+        search.primal * scale,
+        search.dual * scale,
+        search.gap * scale,
+        abs(float(np.sum(unit * search.direction))),
+        search.iterations,
+        search.svds,
+        search.converged,
+        np.array(search.gaps) * scale,
+    )
+
+
 def sphere(gradient: ArrayLike, weight: ArrayLike) -> Direction:
     """Return the steepest direction of unit Euclidean norm tangent to the sphere through the weight.
 
@@ -228,29 +308,13 @@ def _solve(ledger: Ledger, method: str, step: float) -> None:
     if problem.is_noise:
         ledger.enter_zero()
     elif method == "newton" and problem.size == 2:
-        _two_columns(ledger)
+        two_columns(ledger)
     elif method == "newton":
         newton(ledger)
     elif method == "dual-gradient":
         METHODS[method](ledger, step)
     else:
         METHODS[method](ledger)
-
-
-def _two_columns(ledger: Ledger) -> None:
-    """Solve m = 2 in closed form: K = kJ, k = 2s/√(4s² + ‖R‖_*²) for S = sJ, since LᵀL ≤ (1 − k²)I."""
-    problem = ledger.problem
-    left, values, right = np.linalg.svd(problem.outer_part, full_matrices=False)
-    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
-    twice, norm = 2 * problem.skew_part[1, 0], values.sum()
-    total = np.hypot(twice, norm)
-    sine, cosine = twice / total, norm / total
-    kept = values > 4e-16 * values[0] if len(values) else values > 0
-    root = (right.T * values) @ right / cosine if cosine > 0 else np.zeros((2, 2))  # Q, from R = LQ
-    rotated = sine * turn @ root
-    ledger.iterations = 1
-    ledger.decompose((rotated + rotated.T) / 2)  # S + Y = KQ
-    ledger.enter_primal(sine * turn, cosine * left[:, kept] @ right[kept])
 
 
 def _assembled(ledger: Ledger, *, wide: bool) -> Direction:
