@@ -284,8 +284,9 @@ def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str
     """
     W = real_array("weight", weight) if manifold == "sphere" else real_matrix("weight", weight)
     choice("manifold", manifold, ("stiefel", "sphere", "spectral-sphere"))
-    moved = W - real_number("lr", lr) * real_array("direction", direction)
-    require(moved.shape == W.shape, "direction", f"have the weight's shape {W.shape}", f"shape {moved.shape}")
+    step = real_array("direction", direction)
+    require(step.shape == W.shape, "direction", f"have the weight's shape {W.shape}", f"shape {step.shape}")
+    moved = W - real_number("lr", lr) * step
     if manifold == "stiefel":
         _on_manifold(W if W.shape[0] >= W.shape[1] else W.T)
         return msign(moved, "gram")
