@@ -148,7 +148,7 @@ def _mixed(points: list[FloatArray], moves: list[FloatArray]) -> FloatArray:
     if len(moves) < 2:
         return points[-1]
     differences = np.column_stack([(after - before).ravel() for before, after in itertools.pairwise(moves)])
-    weights = np.linalg.lstsq(differences, moves[-1].ravel(), rcond=1e-12)[0]
+    weights = np.linalg.lstsq(differences, moves[-1].ravel(), rcond=1e-6)[0]
     steps = [after - before for before, after in itertools.pairwise(points)]
     return points[-1] - sum(weight * step for weight, step in zip(weights, steps, strict=True))
 
