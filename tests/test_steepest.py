@@ -7,7 +7,7 @@ from scipy.optimize import minimize, minimize_scalar
 
 from optnotes.instances import stiefel_8x4
 from optnotes.matrix_sign import mcsgn, msign, nuclear_norm, skew, sym
-from optnotes.steepest import norm_ball_tangent, orthogonal, retract, sphere, stiefel
+from optnotes.steepest import norm_ball_tangent, orthogonal, retract, spectral_sphere, sphere, stiefel
 
 TANGENCY = 1e-13  # the promise; products of orthonormal matrices leave about 1e-15
 PEERS = ["fixed-point", "anderson", "dual-gradient", "admm", "lbfgs", "alternating-projection", "greedy-split"]
@@ -291,6 +291,37 @@ def test_the_published_scalar_iteration_agrees_where_it_converges():
     assert slow.svds > fast.svds
 
 
+@pytest.mark.parametrize("shape", [(9, 6), (6, 6), (5, 8)])
+@pytest.mark.parametrize("multiplicity", [1, 2, 4])
+def test_the_spectral_sphere_keeps_every_largest_singular_value(shape, multiplicity):
+    rng = np.random.default_rng(multiplicity)
+    small = min(shape)
+    left, right = frame(shape[0], small, rng), frame(shape[1], small, rng)
+    values = np.r_[np.full(multiplicity, 3.0), np.linspace(2, 1, small - multiplicity)]
+    gradient = rng.standard_normal(shape)
+    found = spectral_sphere(gradient, (left * values) @ right.T)
+    corner = left[:, :multiplicity].T @ found.direction @ right[:, :multiplicity]
+    assert np.abs(corner + corner.T).max() <= 1e-13  # rounding of the singular vectors, spaced by a third
+    assert np.linalg.norm(found.direction, 2) <= 1 + TANGENCY
+    dual = nuclear_norm(gradient + found.multiplier)
+    assert dual - np.sum(gradient * found.direction) <= 1e-8 * nuclear_norm(gradient)
+
+
+def test_the_spectral_sphere_at_an_isometry_is_the_stiefel_manifold():
+    rng = np.random.default_rng(23)
+    gradient, weight = rng.standard_normal((9, 4)), frame(9, 4, rng)
+    assert spectral_sphere(gradient, 7 * weight).primal == pytest.approx(stiefel(gradient, weight).primal, rel=2e-8)
+
+
+def test_single_traces_are_a_looser_constraint_than_the_symmetric_block():
+    # at W = I the two traces leave the symmetric off-diagonal free: value 4 against 2
+    gradient = np.array([[0.0, 1.0], [3.0, 0.0]])
+    assert spectral_sphere(gradient, np.eye(2)).primal == pytest.approx(2, rel=1e-12)
+    swap = np.array([[0.0, 1.0], [1.0, 0.0]])
+    assert np.sum(gradient * swap) == 4
+    assert np.linalg.norm(np.eye(2) + 0.1 * swap, 2) == pytest.approx(1.1)
+
+
 def test_the_sphere_direction_is_the_normalised_tangent_part():
     found = sphere([[3.0, 1.0], [4.0, 2.0]], [[0.0, 0.0], [0.0, 5.0]])
     assert found.direction == pytest.approx(np.array([[3.0, 1.0], [4.0, 0.0]]) / np.sqrt(26), abs=1e-15)
@@ -361,6 +392,9 @@ EYE = np.eye(3)[:, :2]
         (lambda: norm_ball_tangent(EYE, 0 * EYE), "`normal` must have a direction"),
         (lambda: norm_ball_tangent(EYE, EYE.T), r"`normal` must have the gradient's shape \(3, 2\)"),
         (lambda: norm_ball_tangent(EYE, EYE, max_iterations=0), "`max_iterations` must be at least 1, got 0"),
+        (lambda: spectral_sphere(EYE, 0 * EYE), "`weight` must have a direction"),
+        (lambda: spectral_sphere(EYE, EYE, repeated=1.0), r"`repeated` must be finite and lie in \[0, 1\)"),
+        (lambda: spectral_sphere(EYE, EYE.T), "`weight` must have the gradient's shape"),
         (lambda: retract(EYE, np.eye(3), 0.1), "`direction` must have the weight's shape"),
         (lambda: retract(EYE, EYE, 0.1, manifold="torus"), "`manifold` must be one of 'stiefel'"),
         (lambda: retract(2 * EYE, EYE, 0.1), "`weight` must satisfy"),

@@ -13,9 +13,9 @@ def two_columns(ledger: Ledger) -> None:
     The multiplier follows from R = LQ and S + Y = KQ.
     """
     problem = ledger.problem
-    left, values, right = np.linalg.svd(problem.outer_part, full_matrices=False)
+    left, values, right = np.linalg.svd(problem.base[2:], full_matrices=False)
     turn = np.array([[0.0, -1.0], [1.0, 0.0]])
-    twice, norm = 2 * problem.skew_part[1, 0], values.sum()
+    twice, norm = 2 * problem.base[1, 0], values.sum()
     total = np.hypot(twice, norm)
     sine, cosine = twice / total, norm / total
     kept = values > 2 * EPS * total
@@ -23,4 +23,4 @@ def two_columns(ledger: Ledger) -> None:
     rotated = sine * turn @ root
     ledger.iterations = 1
     ledger.decompose((rotated + rotated.T) / 2)
-    ledger.enter_primal(sine * turn, cosine * left[:, kept] @ right[kept])
+    ledger.enter_primal(np.vstack([sine * turn, cosine * left[:, kept] @ right[kept]]))

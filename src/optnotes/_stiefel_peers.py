@@ -19,7 +19,7 @@ def fixed_point(ledger: Ledger) -> None:
 
     It minimises ⟨MᵀM, Q⁻¹⟩ over Y, so it is iteratively reweighted least squares on ‖M‖_* and never ascends.
     """
-    multiplier = np.zeros_like(ledger.problem.skew_part)
+    multiplier = np.zeros_like(ledger.problem.shift)
     while ledger.open:
         ledger.iterations += 1
         multiplier = _reweighted(ledger, multiplier)
@@ -27,7 +27,7 @@ def fixed_point(ledger: Ledger) -> None:
 
 def anderson(ledger: Ledger, memory: int = 8) -> None:
     """Accelerate `fixed_point` by Anderson's mixing of the last `memory` differences."""
-    multiplier = np.zeros_like(ledger.problem.skew_part)
+    multiplier = np.zeros_like(ledger.problem.shift)
     points: list[FloatArray] = []
     moves: list[FloatArray] = []
     while ledger.open:
@@ -42,10 +42,10 @@ def dual_gradient(ledger: Ledger, step: float = 0.01) -> None:
 
     The published step has the unit of the gradient's entries, so the method sees the scale of the gradient.
     """
-    multiplier = np.zeros_like(ledger.problem.skew_part)
+    multiplier = np.zeros_like(ledger.problem.shift)
     while ledger.open:
-        factor = ledger.enter_factor(*ledger.decompose(multiplier))
-        inner = factor[: ledger.problem.size]
+        factor = ledger.enter_isometry(*ledger.decompose(multiplier))
+        inner = factor[: ledger.problem.block]
         length = 2 * step / ledger.problem.scale * (1 - ledger.iterations / ledger.limit)
         multiplier = multiplier - length * (inner + inner.T)
         ledger.iterations += 1
@@ -56,16 +56,16 @@ def admm(ledger: Ledger) -> None:
 
     The penalty 4√m/‖[S; R]‖_F was the best of a few on random shapes; it sets speed, not the answer.
     """
-    m = ledger.problem.size
-    multiplier = np.zeros_like(ledger.problem.skew_part)
-    penalty = 4 * np.sqrt(m) / (np.linalg.norm(ledger.problem.matrix(multiplier)) or 1.0)
-    scaled = np.zeros_like(ledger.problem.matrix(multiplier))
+    m = ledger.problem.block
+    multiplier = np.zeros_like(ledger.problem.shift)
+    penalty = 4 * np.sqrt(m) / (np.linalg.norm(ledger.problem.base) or 1.0)
+    scaled = np.zeros_like(ledger.problem.base)
     while ledger.open:
         ledger.iterations += 1
         left, values, right = ledger.svd(ledger.problem.matrix(multiplier) + scaled)
         split = left * np.maximum(values - 1 / penalty, 0.0) @ right.T
         scaled = left * np.minimum(values, 1 / penalty) @ right.T
-        ledger.enter_primal(penalty * scaled[:m], penalty * scaled[m:])
+        ledger.enter_primal(penalty * scaled)
         target = split[:m] - scaled[:m]
         multiplier = (target + target.T) / 2
         miss = float(np.linalg.norm(ledger.problem.matrix(multiplier) - split))
@@ -74,12 +74,12 @@ def admm(ledger: Ledger) -> None:
 
 def lbfgs(ledger: Ledger) -> None:
     """Minimise the dual, smooth or not, by limited-memory BFGS."""
-    m = ledger.problem.size
+    m = ledger.problem.block
 
     def dual(flat: FloatArray) -> tuple[float, FloatArray]:
         ledger.iterations += 1
         left, values, right = ledger.decompose(_symmetric(flat.reshape(m, m)))
-        factor = ledger.enter_factor(left, values, right)
+        factor = ledger.enter_isometry(left, values, right)
         if not ledger.open:
             raise StopIteration
         return float(values.sum()), _symmetric(factor[:m]).ravel()
@@ -96,19 +96,17 @@ def alternating_projection(ledger: Ledger) -> None:
 
     Its limit is feasible but not the steepest; only the last iterate, made feasible, is entered.
     """
-    m = ledger.problem.size
-    current = ledger.problem.matrix(np.zeros((m, m)))
-    ledger.decompose(np.zeros((m, m)))
+    current = ledger.problem.base
+    ledger.decompose(np.zeros_like(ledger.problem.shift))
     for _ in range(ledger.limit):
         ledger.iterations += 1
         left, values, right = ledger.svd(current)
         kept = values > 1e-15 * values[0]
-        projected = left[:, kept] @ right[:, kept].T
-        projected[:m] = (projected[:m] - projected[:m].T) / 2
+        projected = ledger.problem.tangent(left[:, kept] @ right[:, kept].T)
         change, current = np.linalg.norm(projected - current), projected
         if change <= ledger.tol * np.linalg.norm(current):
             break
-    ledger.enter_primal(current[:m], current[m:])
+    ledger.enter_primal(current)
 
 
 def greedy_split(ledger: Ledger) -> None:
@@ -116,17 +114,17 @@ def greedy_split(ledger: Ledger) -> None:
 
     With ‖S‖_* and ‖R‖_* in hand the line search has the closed form a : b = ‖S‖_* : ‖R‖_*.
     """
-    zero = np.zeros_like(ledger.problem.skew_part)
-    ledger.decompose(zero)
+    m = ledger.problem.block
+    ledger.decompose(np.zeros_like(ledger.problem.shift))
     ledger.iterations += 1
     factors, norms = [], []
-    for part in (ledger.problem.skew_part, ledger.problem.outer_part):
+    for part in (ledger.problem.base[:m], ledger.problem.base[m:]):
         left, values, right = ledger.svd(part) if part.size else (part, np.zeros(0), part.T)
         kept = values > 1e-15 * ledger.problem.norm
         factors.append(left[:, kept] @ right[:, kept].T)
         norms.append(values.sum())
     total = np.hypot(*norms) or 1.0
-    ledger.enter_primal(norms[0] / total * factors[0], norms[1] / total * factors[1])
+    ledger.enter_primal(np.vstack([norm / total * factor for norm, factor in zip(norms, factors, strict=True)]))
 
 
 def _symmetric(matrix: FloatArray) -> FloatArray:
@@ -136,9 +134,9 @@ def _symmetric(matrix: FloatArray) -> FloatArray:
 def _reweighted(ledger: Ledger, multiplier: FloatArray) -> FloatArray:
     """Return the solution of QY + YQ = SQ − QS in the basis of Q; entries on its null space are left as they are."""
     left, values, basis = ledger.decompose(multiplier)
-    ledger.enter_factor(left, values, basis)
+    ledger.enter_isometry(left, values, basis)
     sums = values + values[:, None]
-    skewed = basis.T @ ledger.problem.skew_part @ basis
+    skewed = basis.T @ ledger.problem.base[: len(basis)] @ basis
     weights = np.divide(values - values[:, None], sums, out=np.zeros_like(sums), where=sums > 0)
     image: FloatArray = basis @ (skewed * weights) @ basis.T
     return _symmetric(image)

@@ -1,8 +1,9 @@
-"""The steepest-descent problem on the Stiefel manifold, reduced, and the ledger of its certificates.
+"""Steepest descent with one symmetric block of constraints, reduced, and the ledger of its certificates.
 
-With A = WᵀG, S = skew(A) and an orthonormal Q of the directions of G outside W, Φ = WK + QL turns
-max ⟨G, Φ⟩, ‖Φ‖₂ ≤ 1, WᵀΦ skew, into max ⟨S, K⟩ + ⟨R, L⟩, ‖[K; L]‖₂ ≤ 1, K skew, with R = QᵀG of at most m rows.
-The dual is min ‖[S + Y; R]‖_* over symmetric Y, and X = Y − sym(A) belongs to Y.
+max ⟨B, F⟩ over ‖F‖₂ ≤ 1 with F₁₁ skew, where F₁₁ is the leading k × k corner. Dual: min ‖B + Y₁₁‖_* over symmetric Y
+added to the corner. The Stiefel manifold is k = m: with A = WᵀG, S = skew(A) and an orthonormal Q of the directions of
+G outside W, Φ = WK + QL turns its problem into B = [S; R], F = [K; L], R = QᵀG, and X = Y − sym(A). The spectral sphere
+at a largest singular value of multiplicity k has the singular vectors in place of W.
 """
 
 from dataclasses import dataclass, field
@@ -16,56 +17,69 @@ EPS = float(np.finfo(float).eps)
 
 @dataclass(frozen=True)
 class Problem:
-    """A reduced problem, scaled so that the largest entry of G is 1."""
+    """A reduced problem, scaled so that the largest entry of G is 1; Φ = rows · F · columnsᵀ."""
 
-    weight: FloatArray
-    outside: FloatArray
+    base: FloatArray
+    block: int
+    rows: FloatArray
+    columns: FloatArray | None
+    shift: FloatArray
     scale: float
-    skew_part: FloatArray
-    outer_part: FloatArray
-    symmetric_part: FloatArray
     norm: float
     """The nuclear norm of the scaled gradient, to a relative √ε: it only sets the tolerance."""
 
     @property
-    def size(self) -> int:
-        """The number of columns m."""
-        return len(self.skew_part)
-
-    @property
     def is_noise(self) -> bool:
-        """Whether all of G lies, up to rounding, in W times the symmetric matrices: no direction ascends."""
-        tangent = np.hypot(np.linalg.norm(self.skew_part), np.linalg.norm(self.outer_part))
-        return bool(tangent <= 10 * EPS * np.sqrt(self.size) * self.norm)
+        """Whether G ascends along no tangent direction, up to rounding."""
+        return bool(np.linalg.norm(self.base) <= 10 * EPS * np.sqrt(self.base.shape[1]) * self.norm)
 
     def matrix(self, multiplier: FloatArray) -> FloatArray:
-        """Return [S + Y; R], whose nuclear norm is the dual."""
-        return np.vstack([self.skew_part + multiplier, self.outer_part])
+        """Return B + Y₁₁, whose nuclear norm is the dual."""
+        matrix = self.base.copy()
+        matrix[: self.block, : self.block] += multiplier
+        return matrix
 
-    def value(self, inner: FloatArray, outer: FloatArray) -> float:
-        """Return ⟨S, K⟩ + ⟨R, L⟩."""
-        return float(np.sum(self.skew_part * inner) + np.sum(self.outer_part * outer))
+    def tangent(self, factor: FloatArray) -> FloatArray:
+        """Return the projection of F onto the constraint: its corner made skew."""
+        tangent, k = factor.copy(), self.block
+        tangent[:k, :k] = (factor[:k, :k] - factor[:k, :k].T) / 2
+        return tangent
+
+    def direction(self, factor: FloatArray) -> FloatArray:
+        """Return Φ."""
+        direction: FloatArray = self.rows @ factor
+        return direction if self.columns is None else direction @ self.columns.T
+
+    def constraint(self, factor: FloatArray) -> float:
+        """Return the largest entry of the constraint at Φ, as it comes out of the assembled product."""
+        right = (
+            self.direction(factor) if self.columns is None else self.direction(factor) @ self.columns[:, : self.block]
+        )
+        corner = self.rows[:, : self.block].T @ right
+        return float(np.abs(corner + corner.T).max())
 
 
-def reduced(gradient: FloatArray, weight: FloatArray) -> Problem:
-    """Reduce a problem of shape (n, m), n ≥ m, with orthonormal `weight`."""
-    m = weight.shape[1]
+def reduced(gradient: FloatArray, frame: FloatArray, columns: FloatArray | None = None) -> Problem:
+    """Reduce max ⟨G, Φ⟩, frameᵀ Φ columns₁ skew, for orthonormal `frame` (n, k) and `columns` (m, m), None for I."""
+    k = frame.shape[1]
     scale = float(np.abs(gradient).max()) or 1.0
-    scaled = gradient / scale
-    # Householder QR keeps the columns after W orthogonal to W even where G has none to offer there
-    outside = np.linalg.qr(np.hstack([weight, scaled]))[0][:, m:]
-    inner, outer = weight.T @ scaled, outside.T @ scaled
-    squares = np.linalg.eigvalsh(inner.T @ inner + outer.T @ outer)
-    norm = float(np.sqrt(np.maximum(squares, 0.0)).sum())
-    return Problem(weight, outside, scale, (inner - inner.T) / 2, outer, (inner + inner.T) / 2, norm)
+    scaled = gradient / scale if columns is None else gradient / scale @ columns
+    # Householder QR keeps the columns after the frame orthogonal to it even where G has none to offer there
+    outside = np.linalg.qr(np.hstack([frame, scaled]))[0][:, k:]
+    rows = np.hstack([frame, outside])
+    base = rows.T @ scaled
+    norm = float(np.sqrt(np.maximum(np.linalg.eigvalsh(base.T @ base), 0.0)).sum())
+    shift = (base[:k, :k] + base[:k, :k].T) / 2
+    base[:k, :k] = (base[:k, :k] - base[:k, :k].T) / 2
+    return Problem(base, k, rows, columns, shift, scale, norm)
 
 
 @dataclass
 class Ledger:
     """The best primal and dual points so far, and what they cost; every solver writes into one.
 
-    Any symmetric Y bounds the optimum from above; any K, L becomes feasible by skewing and scaling and bounds it
-    from below. The gap is therefore a certificate whatever the solver did, unique polar factor or not.
+    Any symmetric Y bounds the optimum from above; any F becomes feasible by projecting and scaling and bounds it from
+    below. The gap is therefore a certificate whatever the solver did, unique polar factor or not.
     """
 
     problem: Problem
@@ -76,13 +90,12 @@ class Ledger:
     dual: float = np.inf
     primal: float = 0.0
     multiplier: FloatArray = field(init=False)
-    inner: FloatArray = field(init=False)
-    outer: FloatArray = field(init=False)
+    factor: FloatArray = field(init=False)
     gaps: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.multiplier = np.zeros_like(self.problem.skew_part)
-        self.inner, self.outer = np.zeros_like(self.problem.skew_part), np.zeros_like(self.problem.outer_part)
+        self.multiplier = np.zeros_like(self.problem.shift)
+        self.factor = np.zeros_like(self.problem.base)
 
     @property
     def gap(self) -> float:
@@ -100,7 +113,7 @@ class Ledger:
         return not self.converged and self.iterations < self.limit
 
     def decompose(self, multiplier: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return U, s, V of [S + Y; R] and enter the dual value."""
+        """Return U, s, V of B + Y₁₁ and enter the dual value."""
         left, values, right = self.svd(self.problem.matrix(multiplier))
         self.enter_dual(multiplier, float(values.sum()))
         return left, values, right
@@ -114,9 +127,9 @@ class Ledger:
 
     def enter_zero(self) -> None:
         """Close a problem without ascent: Φ = 0, and the dual is what rounding left of G."""
-        remains = self.problem.matrix(self.multiplier)
         self.gaps.append(np.inf)
-        self.enter_dual(self.multiplier, float(np.sqrt(self.problem.size) * np.linalg.norm(remains)))
+        size = np.sqrt(self.problem.base.shape[1]) * np.linalg.norm(self.problem.base)
+        self.enter_dual(self.multiplier, float(size))
 
     def enter_dual(self, multiplier: FloatArray, bound: float) -> None:
         """Enter a symmetric Y with an upper bound of its dual value."""
@@ -124,18 +137,18 @@ class Ledger:
             self.dual, self.multiplier = bound, multiplier
         self.gaps[-1] = self.gap
 
-    def enter_primal(self, inner: FloatArray, outer: FloatArray) -> None:
-        """Enter any K, L: made feasible, they count if they are better than the best."""
-        inner = (inner - inner.T) / 2
-        size = max(1.0, float(np.sqrt(np.linalg.eigvalsh(inner.T @ inner + outer.T @ outer)[-1])))
-        value = self.problem.value(inner, outer) / size
+    def enter_primal(self, factor: FloatArray) -> None:
+        """Enter any F: made feasible, it counts if it is better than the best."""
+        factor = self.problem.tangent(factor)
+        size = max(1.0, float(np.sqrt(np.linalg.eigvalsh(factor.T @ factor)[-1])))
+        value = float(np.sum(self.problem.base * factor)) / size
         if value > self.primal:
-            self.primal, self.inner, self.outer = value, inner / size, outer / size
+            self.primal, self.factor = value, factor / size
         self.gaps[-1] = self.gap
 
-    def enter_factor(self, left: FloatArray, values: FloatArray, right: FloatArray) -> FloatArray:
+    def enter_isometry(self, left: FloatArray, values: FloatArray, right: FloatArray) -> FloatArray:
         """Enter the partial isometry of a decomposition as a primal point and return it."""
         kept = values > max(left.shape) * EPS * values[0]
         factor: FloatArray = left[:, kept] @ right[:, kept].T
-        self.enter_primal(factor[: self.problem.size], factor[self.problem.size :])
+        self.enter_primal(factor)
         return factor

@@ -3,6 +3,8 @@
 Every solver maximises ⟨G, Φ⟩; a minimiser steps along −Φ. Wide matrices are transposed.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -15,7 +17,7 @@ from ._stiefel_peers import METHODS
 from ._stiefel_problem import Ledger, reduced
 from .matrix_sign import msign
 
-__all__ = ["Direction", "norm_ball_tangent", "orthogonal", "retract", "sphere", "stiefel"]
+__all__ = ["Direction", "norm_ball_tangent", "orthogonal", "retract", "spectral_sphere", "sphere", "stiefel"]
 
 OFF_MANIFOLD = 1e-5
 """Largest accepted ‖WᵀW − I‖₂; weights stored in float32 stay within 1e-6."""
@@ -203,6 +205,76 @@ def norm_ball_tangent(
     )
 
 
+def spectral_sphere(
+    gradient: ArrayLike,
+    weight: ArrayLike,
+    *,
+    tol: float = 1e-8,
+    max_iterations: int = 100,
+    repeated: float = 1e-6,
+) -> Direction:
+    """Return the steepest direction of unit spectral norm that keeps the largest singular values of the weight.
+
+    max ⟨G, Φ⟩ over ‖Φ‖₂ ≤ 1, sym(U₁ᵀΦV₁) = 0, with the k pairs of the largest singular value; dual:
+    min ‖G + U₁XV₁ᵀ‖_* over symmetric X. For k = 1 that is `norm_ball_tangent` with Θ = u₁v₁ᵀ.
+
+    Parameters
+    ----------
+    gradient, weight
+        Shape (n, m), `weight` not zero.
+    tol
+        Gap to reach, in units of ‖G‖_*; positive.
+    max_iterations
+        At least 1.
+    repeated
+        Singular values within this relative distance of the largest count as equal to it; in [0, 1).
+
+    Returns
+    -------
+    A `Direction` whose multiplier is U₁XV₁ᵀ, shape (n, m), which no choice of the singular vectors changes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No finite real matrices of one shape, `weight` is zero, no positive limits.
+
+    Domain
+    ------
+    As for `stiefel`, to which it reduces for a weight with orthonormal columns. The k(k+1)/2 constraints do not depend
+    on the choice of singular vectors, unlike one trace for each pair.
+
+    References
+    ----------
+    Su 2025 [11241] for k = 1; the symmetric block is new.
+
+    Examples
+    --------
+    >>> spectral_sphere([[1.0, 5.0], [2.0, 1.0]], [[3.0, 0.0], [0.0, 3.0]]).direction.round(12)
+    array([[ 0.,  1.],
+           [-1.,  0.]])
+    """
+    G, W = real_matrix("gradient", gradient), real_matrix("weight", weight)
+    require(G.shape == W.shape, "weight", f"have the gradient's shape {G.shape}", f"shape {W.shape}")
+    require(W.any(), "weight", "have a direction", "zero everywhere")
+    real_number("repeated", repeated, low=0.0, high=1.0, high_open=True)
+    real_number("tol", tol, low=0.0, low_open=True)
+    integer("max_iterations", max_iterations, low=1)
+    wide = G.shape[0] < G.shape[1]
+    G, W = (G.T, W.T) if wide else (G, W)
+    left, values, right = np.linalg.svd(W / np.abs(W).max(), full_matrices=False)
+    k = int(np.sum(values >= (1 - repeated) * values[0]))
+    if k == 1:
+        normal = np.outer(left[:, 0], right[0])
+        normal = normal.T if wide else normal
+        found = norm_ball_tangent(gradient, normal, tol=tol, max_iterations=max_iterations)
+        return replace(found, multiplier=found.multiplier * normal)
+    ledger = Ledger(reduced(G, left[:, :k], right.T), tol, max_iterations)
+    _solve(ledger, "newton", 1.0)
+    found = _assembled(ledger, wide=wide)
+    multiplier = left[:, :k] @ found.multiplier @ right[:k]
+    return replace(found, multiplier=multiplier.T if wide else multiplier)
+
+
 def sphere(gradient: ArrayLike, weight: ArrayLike) -> Direction:
     """Return the steepest direction of unit Euclidean norm tangent to the sphere through the weight.
 
@@ -308,7 +380,7 @@ def _solve(ledger: Ledger, method: str, step: float) -> None:
     problem = ledger.problem
     if problem.is_noise:
         ledger.enter_zero()
-    elif method == "newton" and problem.size == 2:
+    elif method == "newton" and problem.block == problem.base.shape[1] == 2:
         two_columns(ledger)
     elif method == "newton":
         newton(ledger)
@@ -320,16 +392,14 @@ def _solve(ledger: Ledger, method: str, step: float) -> None:
 
 def _assembled(ledger: Ledger, *, wide: bool) -> Direction:
     problem, scale = ledger.problem, ledger.problem.scale
-    direction = problem.weight @ ledger.inner + problem.outside @ ledger.outer
-    multiplier = (ledger.multiplier - problem.symmetric_part) * scale
-    constraint = problem.weight.T @ direction
+    direction = problem.direction(ledger.factor)
     return Direction(
         direction.T if wide else direction,
-        multiplier,
+        (ledger.multiplier - problem.shift) * scale,
         ledger.primal * scale,
         ledger.dual * scale,
         ledger.gap * scale,
-        float(np.abs(constraint + constraint.T).max()),
+        problem.constraint(ledger.factor),
         ledger.iterations,
         ledger.svds,
         ledger.converged,
