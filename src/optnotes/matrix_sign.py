@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._arguments import FloatArray, choice, integer, real_array, real_matrix, require
+from ._polar_polynomials import polar_express
 
 GRAM_GUARD = 1e-4
 """Smallest λ_min/λ_max of MᵀM on the fast route: its error is about ε/guard, 2e-12 (measured: at most 3e-12)."""
@@ -99,7 +100,7 @@ def polynomial_coefficients(method: str, steps: int | None = None) -> FloatArray
     choice("method", method, _STEPS)
     rows = _STEPS[method] if steps is None else integer("steps", steps, low=1)
     if method == "polar-express":
-        return _polar_express(rows)
+        return polar_express(rows)
     return np.tile({"newton-schulz": (1.5, -0.5, 0.0), "muon": (3.4445, -4.7750, 2.0315)}[method], (rows, 1))
 
 
@@ -237,35 +238,3 @@ def _polynomial(tall: FloatArray, coefficients: FloatArray) -> FloatArray:
         gram = current.T @ current
         current = a * current + current @ (b * gram + c * (gram @ gram))
     return current
-
-
-def _polar_express(steps: int) -> FloatArray:
-    """Compose best quintics: each is fitted to the interval onto which the previous ones map [lower, 1]."""
-    lower, upper = 1e-3, 1.0  # the interval for which the published coefficients were made
-    rows = np.empty((steps, 3))
-    for k in range(steps):
-        # the cushion of the published listing bounds the slope at 0
-        quintic = _best_quintic(max(lower, 0.02407327424182761 * upper), upper)
-        rows[k] = quintic * 2 / (_quintic(quintic, lower) + _quintic(quintic, upper))
-        lower = _quintic(rows[k], lower)
-        upper = 2 - lower
-    return rows
-
-
-def _quintic(row: FloatArray, x: float) -> float:
-    return float(x * (row[0] + x * x * (row[1] + x * x * row[2])))
-
-
-def _best_quintic(lower: float, upper: float) -> FloatArray:
-    """Return the odd quintic nearest to 1 on [lower, upper], by exchange of its four alternation points."""
-    if lower > (1 - 5e-6) * upper:  # rounding hides the alternation; the limit is the Taylor quintic
-        return np.array([15 / 8, -10 / 8 / upper**2, 3 / 8 / upper**4]) / upper
-    points = np.linspace(lower, upper, 4)
-    previous = np.inf
-    while True:  # converges quadratically
-        system = np.column_stack([points, points**3, points**5, (-1.0) ** np.arange(4)])
-        a, b, c, error = np.linalg.solve(system, np.ones(4))
-        if abs(previous - error) <= 1e-15:
-            return np.array([a, b, c])
-        previous = error
-        points[1:3] = np.sqrt((-3 * b + np.array([-1, 1]) * np.sqrt(9 * b * b - 20 * a * c)) / (10 * c))
