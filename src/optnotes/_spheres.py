@@ -97,7 +97,8 @@ def norm_ball_tangent(
     Domain
     ------
     Any rank and scale, also where G + λΘ is singular at the optimum and msign alone misses the constraint. Two or
-    three SVDs for Θ of rank one, two to five otherwise, a dozen where G is within 1e-6 of rank one.
+    three SVDs for Θ of rank one; otherwise two to five, seen up to eight on small random squares and up to a dozen on
+    gradients near rank one. For square matrices near a kink the generalised eigenvalues of (G, Θ) are taken once.
 
     References
     ----------
