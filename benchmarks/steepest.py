@@ -61,7 +61,7 @@ def stiefel_table(*, large):
             found, seconds = timed(lambda g=gradient, w=weight, k=method: stiefel(g, w, method=k))
             reference = reference or seconds
             left = found.gap / nuclear_norm(gradient)
-            row.append(f"{found.svds} ({seconds / reference:.0f}x)" if found.converged else f"[{left:.0e}]")
+            row.append(f"{found.svds} ({seconds / reference:.1f}x)" if found.converged else f"[{left:.0e}]")
         counts.append(int(row[0].split()[0]))
         print(f"{name:16s}" + "".join(f"{cell:>15s}" for cell in row))
     print(f"Newton: median {np.median(counts):g}, most {max(counts)}")
