@@ -1,7 +1,9 @@
 """The build: fresh outputs in a staging tree, a strict Sphinx run, checks of the pages, then one swap."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,16 +117,21 @@ def _sphinx(root: Path, stage: Path) -> Path:
     shutil.rmtree(output, ignore_errors=True)
     command = [sys.executable, "-c", LAUNCH, "build", str(stage), "--path-output", str(output)]
     environment = {**os.environ, "PYTHONPATH": str(root / "src"), "NO_COLOR": "1"}
-    run = subprocess.run(
-        [*command, "-n", "-W", "--keep-going"],
-        env=environment, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    if run.returncode:
-        raise BuildError(f"Sphinx stopped with a warning or an error:\n{_gist(run.stdout)}")
+    log = root / "_build" / "sphinx.log"
+    with log.open("w", encoding="utf-8") as stream:
+        run = subprocess.Popen(
+            [*command, "-n", "-W", "--keep-going"],
+            env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        status = run.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGTERM)  # node stays behind when a formula stops the build
+    if status:
+        raise BuildError(f"Sphinx stopped with a warning or an error:\n{_gist(log.read_text(encoding='utf-8'))}")
     return output / "_build" / "html"
 
 
 def _gist(log: str) -> str:
     """Return the lines that say what is wrong, or the end of the log where none does."""
-    lines = [line for line in log.splitlines() if "WARNING" in line or "ERROR" in line]
+    lines = [line for line in log.splitlines() if any(word in line for word in ("WARNING", "ERROR", "ParseError"))]
     return "\n".join(lines or log.splitlines()[-40:])
