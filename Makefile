@@ -49,7 +49,8 @@ clean: ## remove everything that make has built, the environment included
 	rm -rf _build .venv .mypy_cache .pytest_cache .ruff_cache
 
 $(READY): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or newer with venv and pip; name one with PYTHON=…" >&2; exit 1; }
+	@$(or $(PYTHON),false) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "make: needs Python 3.11 or newer with venv and pip; name one with PYTHON=…" >&2; exit 1; }
 	@echo "setting up .venv with $$($(PYTHON) --version)"
 	@rm -rf .venv && $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock

@@ -35,7 +35,7 @@ def build(root: Path) -> None:
         A notebook fails, or its claims do.
     """
     html, key = root / "_build" / "html", input_key(root)
-    if (html / KEY).exists() and (html / KEY).read_text() == key:
+    if is_current(root):
         print("book: _build/html is up to date")
         return
     stage = _stage(root)
@@ -49,9 +49,17 @@ def build(root: Path) -> None:
     print(f"book: {len(documents(root))} pages in _build/html")
 
 
+def is_current(root: Path) -> bool:
+    """Return whether `_build/html` holds every page, built from the sources as they are now."""
+    html = root / "_build" / "html"
+    pages = [html / f"{document}.html" for document in documents(root)]
+    stored = (html / KEY).read_text() if (html / KEY).exists() else ""
+    return stored == input_key(root) and all(page.exists() for page in pages)
+
+
 def input_key(root: Path) -> str:
     """Return a hash of everything that the site depends on."""
-    return hash_files(_inputs(root, TREES), root)
+    return hash_files(_inputs(root), root)
 
 
 def swap(new: Path, place: Path) -> None:
@@ -69,12 +77,16 @@ def swap(new: Path, place: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _inputs(root: Path, trees: tuple[str, ...]) -> Iterator[Path]:
+def _inputs(root: Path) -> Iterator[Path]:
     yield from (root / name for name in INPUTS if (root / name).exists())
-    for tree in trees:
-        for path in (root / tree).rglob("*"):
-            if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts):
-                yield path
+    for tree in TREES:
+        yield from _files(root / tree)
+
+
+def _files(tree: Path) -> Iterator[Path]:
+    for path in tree.rglob("*"):
+        if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.relative_to(tree).parts):
+            yield path
 
 
 def _stage(root: Path) -> Path:
@@ -107,9 +119,8 @@ def _execute(root: Path, stage: Path) -> None:
 
 def _shared_key(root: Path) -> str:
     """Return the part of the cache key that all notebooks share: the package, the lock, and how they are run."""
-    own = [root / "_ext" / "book" / name for name in ("execute.py", "notebooks.py")]
-    others = {root / name for name in INPUTS if name != "requirements.lock"}
-    return hash_files([path for path in [*_inputs(root, ("src",)), *own] if path not in others and path.exists()], root)
+    own = [root / "requirements.lock", *(root / "_ext" / "book" / name for name in ("execute.py", "notebooks.py"))]
+    return hash_files([path for path in [*_files(root / "src"), *own] if path.exists()], root)
 
 
 def _sphinx(root: Path, stage: Path) -> Path:
