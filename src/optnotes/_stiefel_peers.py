@@ -148,7 +148,7 @@ def _mixed(points: list[FloatArray], moves: list[FloatArray]) -> FloatArray:
     differences = np.column_stack([(after - before).ravel() for before, after in itertools.pairwise(moves)])
     weights = np.linalg.lstsq(differences, moves[-1].ravel(), rcond=1e-6)[0]
     steps = [after - before for before, after in itertools.pairwise(points)]
-    return points[-1] - sum(weight * step for weight, step in zip(weights, steps, strict=True))
+    return points[-1] - np.tensordot(weights, np.array(steps), axes=1)
 
 
 METHODS: dict[str, Callable[..., None]] = {
