@@ -335,6 +335,13 @@ MATRIX = bs.MatrixQuadratic([[1.0]], 1.0)
             "`hessian` must curve along the gradient",
         ),
         (lambda: bs.MatrixQuadratic(np.zeros((2, 2)), 1.0), ValueError, "`gradient` must not be zero"),
+        (lambda: bs.surge_batch_size(None), TypeError, "`problem` must be a Quadratic or Summary, got a NoneType"),
+        (lambda: bs.soft_sign_sgd(1, ONE, 1e200), ValueError, "`epsilon` must .* got 1e\\+200"),
+        (
+            lambda: bs.expected_decrease([1, 2], ONE, lr=[1, 2, 3]),
+            ValueError,
+            r"`lr` must broadcast against batch_size of shape \(2,\), got 'shape \(3,\)'",
+        ),
         (lambda: bs.MatrixQuadratic([[1.0]], -1.0), ValueError, "`std` must .* got -1.0"),
         (lambda: bs.MatrixQuadratic([[1.0]], 1.0, lr_max=0.0), ValueError, "`lr_max` must .* got 0.0"),
         (lambda: bs.Summary(0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0), ValueError, "`gradient_square` must .* got 0.0"),
@@ -345,3 +352,10 @@ MATRIX = bs.MatrixQuadratic([[1.0]], 1.0)
 def test_bad_arguments_are_named(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+@pytest.mark.parametrize("method", ["mean-field", "exact"])
+def test_the_decrease_is_infinite_where_the_signs_meet_no_curvature(method):
+    valley = bs.Quadratic([1.0, 2.0], [[1.0, -1.0], [-1.0, 1.0]], [0.0, 0.0])  # sᵀHs = 0 but gᵀHg = 1
+    assert bs.sign_sgd(1, valley, method=method) == np.inf
+    assert bs.expected_decrease(1, valley, "sign-sgd", method=method) == np.inf

@@ -51,7 +51,7 @@ def _soft_sign(
     batch: FloatArray, problem: Quadratic, epsilon: float, beta1: float = 0.0, method: str = "mean-field"
 ) -> Terms:
     _kind(problem, Quadratic)
-    share, width = momentum_share(beta1), real_number("epsilon", epsilon, low=0.0, low_open=True)
+    share, width = momentum_share(beta1), real_number("epsilon", epsilon, low=0.0, high=1e150, low_open=True)
     if choice("method", method, ("mean-field", "exact")) == "mean-field":
         return _mean_field(batch, problem, width**2, share * np.diagonal(problem.noise), share)
     _uncorrelated(problem)

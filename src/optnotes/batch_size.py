@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
-from optnotes._arguments import FloatArray, choice, real_array, real_number
+from optnotes._arguments import FloatArray, choice, real_array, real_number, require
 from optnotes._quadratic import MatrixQuadratic, Quadratic, Summary
 from optnotes._update_terms import RULES, Terms, momentum_share
 
@@ -142,7 +142,7 @@ def soft_sign_sgd(
         Batch size B in examples.
     problem : Quadratic
         Gradient, Hessian and noise; the exact method needs uncorrelated noise.
-    epsilon : float, > 0
+    epsilon : float, in (0, 1e150]
         Width of the soft sign, unit of the gradient.
     beta1 : float, in [0, 1)
         Decay of the momentum.
@@ -297,7 +297,8 @@ def expected_decrease(
 
     Returns
     -------
-    float or array, unit of the loss. Negative where lr is above twice the optimal one.
+    float or array, unit of the loss. Negative where lr is above twice the optimal one; infinite where no lr is too
+    large, because the update meets no curvature.
 
     Raises
     ------
@@ -317,7 +318,12 @@ def expected_decrease(
     0.25
     """
     slope, curvature = _terms(optimizer)(_batches(batch_size), problem, **options)
-    rate = _ratio(slope, curvature) if lr is None else real_array("lr", lr)
+    if lr is None:
+        best: FloatArray = (0.5 * slope * _ratio(slope, curvature))[()]
+        return best
+    rate = real_array("lr", lr)
+    fits = all(1 in pair or pair[0] == pair[1] for pair in zip(rate.shape[::-1], slope.shape[::-1], strict=False))
+    require(fits, "lr", f"broadcast against batch_size of shape {slope.shape}", f"shape {rate.shape}")
     decrease: FloatArray = (rate * (slope - 0.5 * rate * curvature))[()]
     return decrease
 
@@ -364,8 +370,8 @@ def surge_batch_size(problem: Problem, optimizer: str = "sign-sgd", **options: f
     2.0
     """
     terms = _terms(optimizer)
+    terms(np.ones(1), problem, **options)  # checks the arguments
     if isinstance(problem, Summary) and optimizer in {"sign-sgd", "adam"}:
-        terms(np.ones(1), problem, **options)
         return _surge(problem, optimizer, **options)
     summary = problem.summary() if isinstance(problem, Quadratic) else problem
     scale = summary.simple_noise_scale
