@@ -1,5 +1,5 @@
 # Each target sets up .venv from requirements.lock when it is missing or older than the lock.
-.PHONY: help book test lab refresh check bench lock clean
+.PHONY: help book test lab refresh check peers bench lock clean
 .DEFAULT_GOAL := help
 
 # The first Python of 3.11 or newer that runs; `make PYTHON=… book` chooses another.
@@ -38,18 +38,24 @@ check: $(READY) ## everything that CI runs: lint, types, book, tests, the site i
 	@$(MAKE) --no-print-directory book
 	@SITE_REQUIRED=1 $(MAKE) --no-print-directory test
 
+peers: $(READY) ## install optax, whose optimisers the tests compare with step by step
+	@$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r tests/peers.lock
+
 bench: $(READY) ## print speed and accuracy beside other libraries
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv); tests/test_pins.py then tells what to carry over
 	uv pip compile --universal --fork-strategy fewest --generate-hashes --python-version 3.11 --all-extras \
 		--no-header --no-annotate --quiet --upgrade pyproject.toml -o requirements.lock
+	echo optax | uv pip compile --universal --generate-hashes --python-version 3.11 -c requirements.lock \
+		--no-header --no-annotate --quiet --upgrade - -o tests/peers.lock
 
 clean: ## remove everything that make has built, the environment included
 	rm -rf _build .venv .mypy_cache .pytest_cache .ruff_cache
 
 $(READY): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or newer with venv and pip; name one with PYTHON=…" >&2; exit 1; }
+	@$(or $(PYTHON),false) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "make: needs Python 3.11 or newer with venv and pip; name one with PYTHON=…" >&2; exit 1; }
 	@echo "setting up .venv with $$($(PYTHON) --version)"
 	@rm -rf .venv && $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock

@@ -6,7 +6,6 @@ from the plotted arrays, so their pictures are not compared. A cell that did not
 reason, and a failure names the claims that its cell makes.
 """
 
-import json
 import math
 import re
 from collections.abc import Generator
@@ -46,9 +45,9 @@ def claims_of(cell: Any) -> list[str]:
 
 def _comparable(_: IPyNbCell, value: Any) -> Any:
     if isinstance(value, dict):
-        value = json.dumps(value, sort_keys=True, ensure_ascii=False)
-    is_latex = isinstance(value, str) and value.startswith("$")
-    return NumericText(value) if isinstance(value, str) and not is_latex else value
+        return {key: _comparable(_, part) for key, part in value.items()}
+    is_formula = isinstance(value, str) and ("$" in value or "\\" in value)
+    return NumericText(value) if isinstance(value, str) and not is_formula else value
 
 
 def _explained(cell: IPyNbCell, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
@@ -68,6 +67,13 @@ def _setup(notebook: IPyNbFile) -> None:
 
 
 IPyNbFile.setup = _setup
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Close nbval's ways out of the comparison: tags and comments that skip a cell or its outputs."""
+    for item in items:
+        if isinstance(item, IPyNbCell):
+            item.options = {"check": True, "skip": False, "check_exception": False}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -41,6 +41,14 @@ def test_identity_is_not_fooled_by_equal_names_with_other_assumptions():
         checks.identity(x, sp.Symbol("x"))
 
 
+def test_identity_calls_false_only_what_is_false_under_the_assumptions():
+    negative = sp.Symbol("x", negative=True)
+    with pytest.raises(CheckError, match="undecided"):
+        checks.identity(sp.atan(negative) + sp.atan(1 / negative), -sp.pi / 2)
+    with pytest.raises(RefutedError, match="not identical"):
+        checks.identity(sp.Abs(negative), negative)
+
+
 def test_identity_fails_when_undecided():
     f = sp.Function("f")
     with pytest.raises(CheckError, match="undecided"):
@@ -130,6 +138,7 @@ def test_bound_reports_the_tightest_margin():
         (1.1, 1.0, None, "violated"),
         (None, 1.0, None, "lower or an upper"),
         (None, [], 1.0, "empty"),
+        ([[0.0], [0.0]], [1.0, 2.0], None, "shapes"),
         (None, np.nan, 1.0, "not finite"),
     ],
 )

@@ -36,6 +36,11 @@ def test_a_rival_that_cannot_be_judged_is_no_control(rival):
         Chapter("demo").claim("three", "$x$", checks.agree, [1.0, 2.0], [1.0, 2.0], rtol=0.1, rival=rival)
 
 
+def test_a_tightened_tolerance_is_no_rival():
+    with pytest.raises(ValueError, match="must be another statement, not another tolerance, got rtol"):
+        Chapter("demo").claim("three", "$x$", checks.agree, 1.0, 1.001, rtol=0.1, rival={"rtol": 0.0})
+
+
 def test_a_true_rival_that_sympy_cannot_decide_is_no_control():
     f = sp.Function("f")
     with pytest.raises(CheckError, match="the rival was not judged"):

@@ -1,7 +1,8 @@
 """Tests of `optnotes.extremes`.
 
 References come from mpmath at 40 digits: the mean as ∫₀^∞ (1 − Φⁿ − Qⁿ) dz, the variance from the density, ties as the
-plain sum over rounding cells of Φ(b)ⁿ − Φ(a)ⁿ − n (Φ(b) − Φ(a)) Φ(a)ⁿ⁻¹. None of these forms is used in the package.
+plain sum over rounding cells of Φ(b)ⁿ − Φ(a)ⁿ − n (Φ(b) − Φ(a)) Φ(a)ⁿ⁻¹. The package uses none of these forms, but for
+the mean below n = e; there the closed form at n = 2 is the independent judge.
 """
 
 import itertools
@@ -17,6 +18,21 @@ from optnotes import extremes
 DTYPES = {"bfloat16": (7, -126), "float16": (10, -14), "float8_e4m3fn": (3, -6), "float8_e5m2": (2, -14)}
 BF16_ROWS = 10**6  # rows behind each number that post 11390 prints
 BF16_PRINTED = {128: 0.018246, 4096: 0.028279, 65536: 0.05296699}
+
+
+def test_plotting_positions_near_the_ends_of_both_ranges_keep_their_digits():
+    n, alpha = 1 + 1e-9, 1 - 1e-9
+    with mpmath.workdps(40):
+        odds = (mpmath.mpf(n) - 1) / (mpmath.mpf(n) + 1 - 2 * mpmath.mpf(alpha))
+        exact = float(mpmath.sqrt(2) * mpmath.erfinv(odds))
+    assert extremes.expected_max_plugin(n, alpha=alpha) == pytest.approx(exact, rel=2e-15)  # n − 1 is exact, log n not
+
+
+def test_a_negative_integer_beyond_float_breaks_the_rule_for_n_not_that_for_floats():
+    with pytest.raises(ValueError, match=r"`n` must be finite and lie in \[1, inf\)"):
+        extremes.expected_max(-(10**400))
+    with pytest.raises(TypeError, match="`n` must be real numbers, got True"):
+        extremes.expected_max([True, 2.5])
 
 
 def mp_tail(z):

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text()
+LOCKS = [LOCK, (ROOT / "tests" / "peers.lock").read_text()]
 
 
 def declared() -> list[Requirement]:
@@ -39,10 +40,17 @@ def test_conda_users_get_the_locked_versions():
     assert through_pip == [*expected, "--editable ."]
 
 
-def test_every_locked_package_has_a_hash_and_no_address():
-    pins = len(re.findall(r"^[a-z0-9-]+==", LOCK, flags=re.MULTILINE))
-    assert pins == len(re.findall(r"^[a-z0-9-]+==[^\n]*\\\n    --hash=sha256:", LOCK, flags=re.MULTILINE))
-    assert "://" not in LOCK
+@pytest.mark.parametrize("lock", LOCKS, ids=["all", "peers"])
+def test_every_locked_package_has_a_hash_and_no_address(lock):
+    pins = len(re.findall(r"^[a-z0-9-]+==", lock, flags=re.MULTILINE))
+    assert pins == len(re.findall(r"^[a-z0-9-]+==[^\n]*\\\n    --hash=sha256:", lock, flags=re.MULTILINE))
+    assert "://" not in lock
+
+
+def test_the_peers_share_the_versions_of_the_lock():
+    shared = {name for name, _ in re.findall(r"^([a-z0-9-]+)==([^ ;]+)", LOCKS[1], flags=re.MULTILINE)} & set(locked())
+    assert {"numpy", "scipy"} <= shared
+    assert all(f"\n{name}=={locked()[name]}" in "\n" + LOCKS[1] for name in shared)
 
 
 def test_jupyter_book_stays_below_2():

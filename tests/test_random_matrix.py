@@ -50,7 +50,7 @@ def _gamma_pfaffian(low, high, n, m):
     return mp.sqrt(mp.det(skew))
 
 
-def _panels(low, high, count=4):
+def _panels(low, high, count=2):
     half = (mp.mpf(high) - low) / (2 * count)
     for k, (node, weight) in itertools.product(range(count), GaussLegendre(mp).calc_nodes(5, mp.prec)):
         yield low + half * (2 * k + 1 + node), half * weight
@@ -110,7 +110,7 @@ def test_tracy_widom_moments_match_the_published_ones():
 # Agreement with independent routes
 
 
-@pytest.mark.parametrize(("n", "m"), [(2, 2), (4, 2), (5, 3), (8, 8)])
+@pytest.mark.parametrize(("n", "m"), [(2, 2), (4, 2), (5, 3), (7, 6)])
 def test_norm_law_agrees_with_incomplete_gamma_pfaffian(n, m):
     x = math.sqrt(n) + math.sqrt(m) - 0.7
     assert spectral_norm_cdf(x, n, m) == pytest.approx(gamma_cdf(x, n, m), abs=1e-14)  # double precision
@@ -128,7 +128,7 @@ def test_the_comparison_rejects_a_wrong_exponent():
 
 @pytest.mark.parametrize("shape", [(6, 4), (30, 20)])
 def test_means_agree_with_simulated_matrices(shape):
-    values = singular_values(*shape, 5_000, np.random.default_rng(11))
+    values = singular_values(*shape, 4_000, np.random.default_rng(11))
     for column, mean in ((0, expected_spectral_norm(*shape)), (-1, expected_smallest_singular_value(*shape))):
         sample = values[:, column]
         assert abs(sample.mean() - mean) < Z_MAX * sample.std() / math.sqrt(sample.size)
@@ -243,21 +243,21 @@ def test_very_tall_matrix_has_the_closed_form(n):
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (5, 1), (2, 2), (7, 3), (30, 30), (45, 20)])
 def test_draws_have_the_exact_laws(n, m):
-    draws = sample_singular_extremes(n, m, 1000, np.random.default_rng(3))
+    draws = sample_singular_extremes(n, m, 700, np.random.default_rng(3))
     assert stats.kstest(draws[:, 0], lambda x: smallest_singular_value_cdf(x, n, m)).pvalue > P_MIN
     assert stats.kstest(draws[:, 1], lambda x: spectral_norm_cdf(x, n, m)).pvalue > P_MIN
 
 
 def test_draws_have_the_joint_law_of_simulated_matrices():
     rng = np.random.default_rng(4)
-    values, draws = singular_values(12, 8, 3000, rng), sample_singular_extremes(12, 8, 3000, rng)
+    values, draws = singular_values(12, 8, 2000, rng), sample_singular_extremes(12, 8, 2000, rng)
     for combine in (np.subtract, np.multiply):
         test = stats.ks_2samp(combine(values[:, 0], values[:, -1]), combine(draws[:, 1], draws[:, 0]))
         assert test.pvalue > P_MIN
 
 
 def test_the_test_of_laws_sees_one_missing_row():
-    draws = sample_singular_extremes(31, 30, 2000, np.random.default_rng(3))
+    draws = sample_singular_extremes(31, 30, 1500, np.random.default_rng(3))
     assert stats.kstest(draws[:, 0], lambda x: smallest_singular_value_cdf(x, 30, 30)).pvalue < P_MIN
 
 
@@ -288,13 +288,13 @@ def test_smaller_matrix_has_the_rescaled_law_to_the_second_order(d):
 
 def test_reduced_draws_have_the_known_law_of_one_more_row():
     m = 10**6
-    draws = sample_singular_extremes(m + 1, m, 500, np.random.default_rng(6))[:, 0]
+    draws = sample_singular_extremes(m + 1, m, 300, np.random.default_rng(6))[:, 0]
     assert stats.kstest(draws * math.sqrt(m), stats.rayleigh.cdf).pvalue > P_MIN
 
 
 @pytest.mark.parametrize(("n", "m"), [(10**4, 10**4), (10**7, 10**6), (10**9, 10**9), (10**9 + 10**4, 10**9)])
 def test_draws_of_large_matrices_have_the_mean_of_the_closed_form(n, m):
-    draws = sample_singular_extremes(n, m, 100, np.random.default_rng(7))
+    draws = sample_singular_extremes(n, m, 60, np.random.default_rng(7))
     for sample, mean in zip(draws.T, (expected_smallest_singular_value, expected_spectral_norm), strict=True):
         error = sample.std(ddof=1) / math.sqrt(sample.size)
         assert abs(sample.mean() - mean(n, m, "closed-form")) < Z_MAX * error

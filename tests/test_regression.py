@@ -36,9 +36,16 @@ NOTEBOOKS = {
     "word": [cell("'slope -2.000'", "'Slope -2.000'")],
     "latex": [cell(LATEX % "1.5 x", "$1.5 x$", "text/latex")],
     "wrong-latex": [cell(LATEX % "1.5 x", "$1.5000000000001 x$", "text/latex")],
+    "align": [
+        cell(
+            LATEX.replace("$%s$", "%s") % r"\\begin{align} 1.5 \\end{align}",
+            r"\begin{align} 1.5000000000001 \end{align}",
+            "text/latex",
+        )
+    ],
+    "ignored": [cell("# PYTEST_VALIDATE_IGNORE_OUTPUT\n1", "2")],
     "stderr": [cell("import warnings; warnings.warn('new')")],
     "dead-kernel": [cell("import os; os._exit(1)"), cell("1", "1"), cell("2", "2")],
-    "skipped": [cell("# NBVAL_SKIP\n1", "1")],
     "claim": [
         cell(
             "from optnotes import checks\nfrom optnotes.claims import Chapter\n"
@@ -47,6 +54,9 @@ NOTEBOOKS = {
         )
     ],
 }
+NOTEBOOKS["tagged"] = [cell("1", "2")]
+NOTEBOOKS["tagged"][0].metadata["tags"] = ["nbval-ignore-output"]
+NOTEBOOKS["skipped"] = [cell("# NBVAL_SKIP\n1", "2")]
 NOTEBOOKS["noise"][0].outputs[0]["data"]["text/plain"] = "1.000000000001"
 
 
@@ -65,7 +75,9 @@ def test_rounding_noise_passes(report, name):
     assert f"FAILED {name}.ipynb" not in report
 
 
-@pytest.mark.parametrize("name", ["change", "integer", "word", "wrong-latex", "stderr", "skipped", "claim"])
+@pytest.mark.parametrize(
+    "name", ["change", "integer", "word", "wrong-latex", "align", "stderr", "ignored", "tagged", "skipped", "claim"]
+)
 def test_a_planted_difference_fails(report, name):
     assert f"FAILED {name}.ipynb::Cell 0" in report
 
@@ -80,16 +92,29 @@ def test_a_failure_names_notebook_cell_claim_and_both_outputs(report):
     assert "within 1e-09" in report
 
 
-def test_a_wrong_factor_in_a_helper_turns_the_chapter_red(tmp_path):
-    """2π becomes 3π in the normal density of `extremes`: the run fails and says which claim."""
-    package = shutil.copytree(ROOT / "src", tmp_path / "src")
-    module = package / "optnotes" / "extremes.py"
-    text = module.read_text()
-    assert "2 * math.pi" in text, "the fault is planted in a factor 2π of the module"
-    module.write_text(text.replace("2 * math.pi", "3 * math.pi"))
-    folder = tmp_path / "chapters"
-    folder.mkdir()
-    for name in ("conftest.py", "maximum-of-normals.ipynb"):
-        shutil.copy(ROOT / "chapters" / name, folder)
-    report = run_nbval(folder, package=package)
-    assert "of maximum-of-normals fails" in report
+@pytest.fixture(scope="module")
+def run_chapter(tmp_path_factory):
+    def run(fault: tuple[str, str]) -> str:
+        folder = tmp_path_factory.mktemp("book")
+        package = shutil.copytree(ROOT / "src", folder / "src")
+        module = package / "optnotes" / "extremes.py"
+        assert fault[0] in module.read_text(), "the fault is planted in what the module says"
+        module.write_text(module.read_text().replace(*fault))
+        (folder / "chapters").mkdir()
+        for name in ("conftest.py", "maximum-of-normals.ipynb"):
+            shutil.copy(ROOT / "chapters" / name, folder / "chapters")
+        return run_nbval(folder / "chapters", package=package)
+
+    return run
+
+
+def test_a_wrong_factor_in_a_helper_turns_the_chapter_red_and_names_the_claims(run_chapter):
+    report = run_chapter(("2 * math.pi", "3 * math.pi"))
+    assert "claim package-density of maximum-of-normals fails" in report
+    assert "claim package-mode of maximum-of-normals fails" in report
+
+
+def test_without_the_fault_the_same_run_is_green(run_chapter):
+    report = run_chapter(("2 * math.pi", "2 * math.pi"))
+    assert "FAILED" not in report
+    assert "PASSED maximum-of-normals.ipynb::Cell 0" in report

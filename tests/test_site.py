@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
 sys.path.insert(0, str(ROOT / "_ext"))
 
+from book.build import is_current  # noqa: E402
 from book.notebooks import chapters, documents  # noqa: E402
 
 PAGES = [f"{document}.html" for document in documents(ROOT)]
@@ -48,6 +49,8 @@ CONTRAST = """selector => {
 def origin():
     if not (SITE / "index.html").exists():
         absent("no site has been built: run `make book` first")
+    if not is_current(ROOT):
+        absent("the site is older than its sources: run `make book`")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):

@@ -1,6 +1,7 @@
 """Command line of the build: `python -m book build | refresh [slug …] | ledger [--check]`."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from .notebooks import chapters
 
 def main() -> int:
     """Run one command in the repository that holds this package; return the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an orderly exit takes the workers along
     root = Path(__file__).resolve().parents[2]
     arguments = _parser().parse_args()
     try:
@@ -23,7 +25,7 @@ def main() -> int:
                 _write_ledger(root, check=False)
             case "ledger":
                 _write_ledger(root, check=arguments.check)
-    except (BuildError, CellError, LedgerError) as error:
+    except (BuildError, CellError, LedgerError, ValueError) as error:
         print(f"book: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,7 +1,9 @@
 """The build: fresh outputs in a staging tree, a strict Sphinx run, checks of the pages, then one swap."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,7 +35,7 @@ def build(root: Path) -> None:
         A notebook fails, or its claims do.
     """
     html, key = root / "_build" / "html", input_key(root)
-    if (html / KEY).exists() and (html / KEY).read_text() == key:
+    if is_current(root):
         print("book: _build/html is up to date")
         return
     stage = _stage(root)
@@ -47,9 +49,17 @@ def build(root: Path) -> None:
     print(f"book: {len(documents(root))} pages in _build/html")
 
 
+def is_current(root: Path) -> bool:
+    """Return whether `_build/html` holds every page, built from the sources as they are now."""
+    html = root / "_build" / "html"
+    pages = [html / f"{document}.html" for document in documents(root)]
+    stored = (html / KEY).read_text() if (html / KEY).exists() else ""
+    return stored == input_key(root) and all(page.exists() for page in pages)
+
+
 def input_key(root: Path) -> str:
     """Return a hash of everything that the site depends on."""
-    return hash_files(_inputs(root, TREES), root)
+    return hash_files(_inputs(root), root)
 
 
 def swap(new: Path, place: Path) -> None:
@@ -67,12 +77,16 @@ def swap(new: Path, place: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _inputs(root: Path, trees: tuple[str, ...]) -> Iterator[Path]:
+def _inputs(root: Path) -> Iterator[Path]:
     yield from (root / name for name in INPUTS if (root / name).exists())
-    for tree in trees:
-        for path in (root / tree).rglob("*"):
-            if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts):
-                yield path
+    for tree in TREES:
+        yield from _files(root / tree)
+
+
+def _files(tree: Path) -> Iterator[Path]:
+    for path in tree.rglob("*"):
+        if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.relative_to(tree).parts):
+            yield path
 
 
 def _stage(root: Path) -> Path:
@@ -105,9 +119,8 @@ def _execute(root: Path, stage: Path) -> None:
 
 def _shared_key(root: Path) -> str:
     """Return the part of the cache key that all notebooks share: the package, the lock, and how they are run."""
-    own = [root / "_ext" / "book" / name for name in ("execute.py", "notebooks.py")]
-    others = {root / name for name in INPUTS if name != "requirements.lock"}
-    return hash_files([path for path in [*_inputs(root, ("src",)), *own] if path not in others and path.exists()], root)
+    own = [root / "requirements.lock", *(root / "_ext" / "book" / name for name in ("execute.py", "notebooks.py"))]
+    return hash_files([path for path in [*_files(root / "src"), *own] if path.exists()], root)
 
 
 def _sphinx(root: Path, stage: Path) -> Path:
@@ -115,16 +128,21 @@ def _sphinx(root: Path, stage: Path) -> Path:
     shutil.rmtree(output, ignore_errors=True)
     command = [sys.executable, "-c", LAUNCH, "build", str(stage), "--path-output", str(output)]
     environment = {**os.environ, "PYTHONPATH": str(root / "src"), "NO_COLOR": "1"}
-    run = subprocess.run(
-        [*command, "-n", "-W", "--keep-going"],
-        env=environment, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    if run.returncode:
-        raise BuildError(f"Sphinx stopped with a warning or an error:\n{_gist(run.stdout)}")
+    log = root / "_build" / "sphinx.log"
+    with log.open("w", encoding="utf-8") as stream:
+        run = subprocess.Popen(
+            [*command, "-n", "-W", "--keep-going"],
+            env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        status = run.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGTERM)  # node stays behind when a formula stops the build
+    if status:
+        raise BuildError(f"Sphinx stopped with a warning or an error:\n{_gist(log.read_text(encoding='utf-8'))}")
     return output / "_build" / "html"
 
 
 def _gist(log: str) -> str:
     """Return the lines that say what is wrong, or the end of the log where none does."""
-    lines = [line for line in log.splitlines() if "WARNING" in line or "ERROR" in line]
+    lines = [line for line in log.splitlines() if any(word in line for word in ("WARNING", "ERROR", "ParseError"))]
     return "\n".join(lines or log.splitlines()[-40:])

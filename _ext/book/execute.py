@@ -18,8 +18,8 @@ from traitlets import default
 
 from .notebooks import Notebook, chapters, code_cells, normalise, read, write
 
-TIMEOUT = 300
-"""Seconds that one cell may run."""
+TIMEOUT = 120
+"""Seconds that one cell may run, as in `make test`."""
 
 
 class CellError(RuntimeError):
@@ -42,9 +42,10 @@ def execute_all(jobs: Sequence[tuple[Path, Path]], root: Path) -> None:
     failures = []
     workers = min(len(jobs), max(2, os.cpu_count() or 2))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_execute_file, source, target, root) for source, target in jobs]
+        futures = {pool.submit(_execute_file, source, target, root): source.stem for source, target in jobs}
         for future in as_completed(futures):
-            failures += [str(error)] if (error := future.exception()) else []
+            if error := future.exception():
+                failures.append(str(error) if isinstance(error, CellError) else f"{futures[future]}: {error!r}")
     if failures:
         raise CellError("\n".join(sorted(failures)))
 
@@ -60,18 +61,20 @@ def execute(notebook: Notebook, name: str, root: Path) -> None:
     for cell in code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
         cell.metadata.pop("execution", None)
+    started = [0]  # the kernel's own count is lost when it dies
     with tempfile.TemporaryDirectory() as scratch:
         client = NotebookClient(
             notebook,
             timeout=TIMEOUT,
             kernel_manager_class=ThisInterpreter,
             record_timing=False,
+            on_cell_start=lambda cell, cell_index: started.append(cell_index + 1),  # noqa: ARG005 - called by name
             resources={"metadata": {"path": str(root / "chapters")}},
         )
         try:
             client.execute(env=_environment(root, scratch))
         except (CellControlSignal, DeadKernelError) as error:
-            raise CellError(_describe(notebook, name, error)) from None
+            raise CellError(_describe(notebook, name, started[-1], error)) from None
     normalise(notebook)
 
 
@@ -118,13 +121,12 @@ def _environment(root: Path, scratch: str) -> dict[str, str]:
     }
 
 
-def _describe(notebook: Notebook, name: str, error: Exception) -> str:
+def _describe(notebook: Notebook, name: str, started: int, error: Exception) -> str:
     for position, cell in enumerate(notebook.cells, start=1):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 return f"{name}, cell {position}: {output.ename}: {output.evalue}\n{cell.source}"
-    started = [position for position, cell in enumerate(notebook.cells, start=1) if cell.get("execution_count")]
-    return f"{name}, cell {max(started, default=0)}: {type(error).__name__}: {error}"
+    return f"{name}, cell {started}: {type(error).__name__}: {error}"
 
 
 def _hash(parts: Sequence[str]) -> str:

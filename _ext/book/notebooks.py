@@ -30,8 +30,11 @@ def chapters(root: Path) -> dict[str, Path]:
 
 
 def read(path: Path) -> Notebook:
-    """Read a notebook in format 4."""
-    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    """Read a notebook in format 4; a file that is none raises `ValueError` with its name."""
+    try:
+        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    except nbformat.reader.NotJSONError as error:
+        raise ValueError(f"{path} must be a notebook, which is JSON: {str(error)[:80]}") from None
 
 
 def write(notebook: Notebook, path: Path) -> None:

@@ -52,7 +52,7 @@ class LedgerDirective(SphinxDirective):
         return name
 
     def _section(self, name: str, lines: list[str]) -> nodes.section:
-        section = nodes.section(ids=[nodes.make_id(name)], names=[name])
+        section = nodes.section(ids=[nodes.make_id(name)], names=[name], classes=["ledger"])
         section += nodes.title("", "", *self._parse([self.title(name)])[0].children)
         section += self._parse(lines)
         return section
@@ -108,7 +108,7 @@ def verdicts_page(verdicts: Sequence[Record]) -> tuple[list[str], Groups]:
     counts = Counter(verdict["verdict"] for verdict in verdicts)
     rows = [[text.lower(), counts[name]] for name, text in VERDICTS.items()]
     total = _table(["verdict", "equations"], [*rows, ["all", len(verdicts)]])
-    header = {name: ["equation", "as printed", "verdict", "as it should be", "shown by"] for name in VERDICTS}
+    header = {name: ["equation", "as printed", "as it should be", "shown by"] for name in VERDICTS}
     header["right"].remove("as it should be")
     groups = _group(verdicts, "verdict", VERDICTS)
     return total, {VERDICTS[name]: _table(header[name], map(_verdict_row, own)) for name, own in groups.items()}
@@ -128,7 +128,7 @@ def _claim_row(claim: Record) -> list[Any]:
 def _verdict_row(verdict: Record) -> list[Any]:
     claims = ", ".join(_link(verdict["chapter"], f"claim-{id}", id) for id in verdict["claims"])
     should_be = [verdict["correct"]] if verdict["verdict"] != "right" else []
-    return [verdict["equation"], verdict["printed"], verdict["verdict"], *should_be, claims]
+    return [verdict["equation"], verdict["printed"], *should_be, claims]
 
 
 def _link(chapter: str, anchor: str, text: str) -> str:

@@ -7,12 +7,23 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 EXTRA_PAGES = {"index.html", "genindex.html", "search.html"}
-LOADED = {"audio": "src", "iframe": "src", "img": "src", "script": "src", "source": "src", "video": "src"}
+LOADED = {
+    "audio": "src",
+    "embed": "src",
+    "iframe": "src",
+    "img": "src",
+    "object": "data",
+    "script": "src",
+    "source": "src",
+    "video": "src",
+}
 LOADING_LINKS = {"stylesheet", "preload", "icon", "shortcut", "modulepreload", "prefetch", "preconnect"}
 SILENT = {"script", "style", "pre", "code", "annotation", "title"}
 """Elements whose text is not read as prose: code may hold dollar signs, annotations hold the TeX source."""
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-RAW_MATH = re.compile(r"\\\(|\\\[|\$\$|\\(?:frac|sqrt|left|sum|int|log|mathbb|operatorname)\b")
+RAW_MATH = re.compile(
+    r"\\\(|\\\[|\$\$|\$[^$\s][^$]*[_^\\][^$]*\$|\\(?:frac|sqrt|left|sum|int|log|mathbb|operatorname)\b"
+)
 REMOTE_IN_CSS = re.compile(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//")
 
 
@@ -59,7 +70,9 @@ class Page(HTMLParser):
                 pass
 
     def handle_data(self, data: str) -> None:
-        """Look for TeX that nothing rendered."""
+        """Look for TeX that nothing rendered, and for styles that load from elsewhere."""
+        if self._open[-1:] == ["style"] and REMOTE_IN_CSS.search(data):
+            self.problems.append("a style loads from another origin")
         if not SILENT & set(self._open) and (match := RAW_MATH.search(data)):
             self.problems.append(f"a formula is not rendered: {data[max(0, match.start() - 30) :][:90].strip()!r}")
 
@@ -72,8 +85,11 @@ def _complaints(tag: str, values: dict[str, str]) -> Iterator[str]:
         yield "an output shows a traceback"
     loads = tag == "link" and LOADING_LINKS & set(values.get("rel", "").split())
     address = values.get("href", "") if loads else values.get(LOADED.get(tag, ""), "")
-    if urlsplit(address).netloc:
-        yield f"<{tag}> loads {address}"
+    for loaded in (address, *(part.split()[0] for part in values.get("srcset", "").split(",") if part.strip())):
+        if urlsplit(loaded).netloc:
+            yield f"<{tag}> loads {loaded}"
+    if REMOTE_IN_CSS.search(values.get("style", "")):
+        yield f"<{tag}> has a style that loads from another origin"
     if tag == "img" and "width" not in values:
         yield f"an image has no size: {address}"
     if tag == "img" and "alt" not in values:
@@ -87,7 +103,8 @@ def _broken_links(site: Path, name: str, pages: dict[str, Page]) -> Iterator[str
             continue
         path, fragment = urldefrag(link)
         file = (site / name).parent / unquote(urlsplit(path).path) if path else site / name
-        target = file.resolve().relative_to(site.resolve()).as_posix() if file.exists() else ""
+        inside = file.exists() and file.resolve().is_relative_to(site.resolve())
+        target = file.resolve().relative_to(site.resolve()).as_posix() if inside else ""
         if not target:
             yield f"a link leads nowhere: {link}"
         elif fragment and target in pages and unquote(fragment) not in pages[target].anchors:

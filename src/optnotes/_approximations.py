@@ -50,8 +50,9 @@ def expected_max_plugin(n: ArrayLike, alpha: float = 0.0) -> float | FloatArray:
     """
     log_size = _maximum.sample_size(n)[1]
     alpha = real_number("alpha", alpha, low=0.0, high=1.0, high_open=True)
-    log_count = log_size + np.log1p((1 - 2 * alpha) * np.exp(-log_size))  # log(n + 1 − 2α)
-    odds = -np.expm1(-log_size) * np.exp(log_size - log_count)  # Φ(z) − Φ(−z): exact where z is near 0
+    gap = -np.expm1(-log_size)  # 1 − 1/n
+    log_count = log_size + np.log(gap + 2 * (1 - alpha) * np.exp(-log_size))  # log(n + 1 − 2α), both terms positive
+    odds = gap * np.exp(log_size - log_count)  # Φ(z) − Φ(−z): exact where z is near 0
     near = math.sqrt(2) * special.erfinv(np.minimum(odds, 0.5))
     return _maximum.plain(np.where(odds < 0.5, near, -special.ndtri_exp(math.log1p(-alpha) - log_count)))
 

@@ -99,8 +99,10 @@ def interpolant(function: Callable[[FloatArray], FloatArray]) -> interpolate.PPo
 
 
 def _capped(n: ArrayLike) -> ArrayLike:
+    if isinstance(n, bool):
+        raise TypeError(f"`n` must be real numbers, got {n}; pass the number of variables")
     if isinstance(n, int):
-        return n if n < 2**63 else float(min(n, _INTEGER_CAP))
+        return n if abs(n) < 2**63 else float(max(-_INTEGER_CAP, min(n, _INTEGER_CAP)))
     if isinstance(n, (list, tuple)):
         return cast(ArrayLike, [_capped(item) for item in n])
     if isinstance(n, np.ndarray) and n.dtype.kind == "O":

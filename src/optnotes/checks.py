@@ -4,7 +4,7 @@ Chapters hand a judge to `optnotes.claims.Chapter.claim`, which also lets the sa
 `RIVAL_REPLACES` names the argument that the rival takes the place of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +82,8 @@ def limit(expression: sp.Expr, variable: sp.Symbol, point: sp.Expr | float, expe
         if found != expected:
             raise RefutedError(f"the limit is {found}, not {expected}")
         return Evidence("proved", "limit")
-    return Evidence("proved", f"limit, then {identity(found, expected).detail}")
+    side = "" if sp.sympify(point).is_infinite else " from above"
+    return Evidence("proved", f"limit{side}, then {identity(found, expected).detail}")
 
 
 def order(errors: ArrayLike, scales: ArrayLike, expected: float, within: float = 0.1) -> Evidence:
@@ -121,10 +122,11 @@ def bound(lower: ArrayLike | None, value: ArrayLike, upper: ArrayLike | None) ->
     """
     values = _numbers("value", value)
     margins = []
-    if lower is not None:
-        margins.append(values - _numbers("lower", lower))
-    if upper is not None:
-        margins.append(_numbers("upper", upper) - values)
+    for sign, name, side in ((1, "lower", lower), (-1, "upper", upper)):
+        if side is not None:
+            limits = _numbers(name, side)
+            _require_same_shape(values, limits)
+            margins.append(sign * (values - limits))
     if not margins:
         raise CheckError("a bound needs a lower or an upper side")
     scale = np.where(values == 0, 1.0, np.abs(values))
@@ -204,6 +206,7 @@ def monte_carlo(
     return Evidence("sampled", f"z = {z:.1f}, would see {_percent(float(np.max(Z_MAX * errors / scale)))}", z)
 
 
+_ZERO = sp.Float("1e-25")  # of 40 digits evaluated, fifteen may be lost to cancellation
 _ROUTES = ("identical", "expand", "together", "simplify", "rewrite")
 
 
@@ -235,21 +238,30 @@ def _route_to_zero(difference: sp.Expr) -> str:
     for name, transform in zip(_ROUTES, transforms, strict=True):
         if transform(difference) == 0:
             return name
-    sample = _sample(difference)
-    if sample is not None and abs(sample[1]) > 1e-25:
-        raise RefutedError(f"not identical: the difference is {sp.N(sample[1], 6)} at {sample[0]}")
+    for point in _sample_points(difference):
+        value = sp.N(difference.subs(point), 40)
+        if value.is_number and value.is_comparable and abs(value) > _ZERO:
+            raise RefutedError(f"not identical: the difference is {sp.N(value, 6)} at {point}")
     raise CheckError(f"undecided: no route shows that {difference} is zero")
 
 
-def _sample(difference: sp.Expr) -> tuple[dict[sp.Symbol, sp.Expr], sp.Expr] | None:
-    """Evaluate at one point that respects the commonest assumptions; None where that gives no number."""
+def _sample_points(difference: sp.Expr) -> Iterator[dict[sp.Symbol, sp.Expr]]:
+    """Yield points inside (0, 1), above 1 and below 0, as far as the assumptions on the symbols admit them."""
     symbols = sorted(difference.free_symbols, key=str)
-    point = {
-        symbol: sp.Integer(k + 3) if symbol.is_integer else sp.Rational(7 * k + 5, 11 * k + 16)
-        for k, symbol in enumerate(symbols)
-    }
-    value = sp.N(difference.subs(point), 40)
-    return (point, value) if value.is_number and value.is_comparable else None
+    for shift in (0, 1, 3):
+        for sign in (1, -1):
+            point = {
+                symbol: sign * (sp.Integer(k + 3) if symbol.is_integer else sp.Rational(7 * k + 5, 11 * k + 16)) + shift
+                for k, symbol in enumerate(symbols)
+            }
+            if all(_is_admitted(symbol, value) for symbol, value in point.items()):
+                yield point
+
+
+def _is_admitted(symbol: sp.Symbol, value: sp.Rational) -> bool:
+    """Return whether a value has all the properties that are assumed of a symbol."""
+    facts = symbol.assumptions0.items()
+    return all(getattr(value, f"is_{fact}", None) in (wanted, None) for fact, wanted in facts)
 
 
 def _require_rate_is_defined(errors: NDArray[np.float64], scales: NDArray[np.float64], within: float) -> None:

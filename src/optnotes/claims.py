@@ -23,6 +23,10 @@ VERDICTS = {
 }
 
 
+TERMS = {"rtol", "atol", "within", "resolution", "standard_error", "domain"}
+"""What a judge is told about accuracy: replaced by a rival, it would make any statement look refuted."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A statement that a judge passed, as the results page shows it."""
@@ -133,6 +137,8 @@ def _reject(
     id: str, judge: Callable[..., Evidence], args: Sequence[Any], options: Mapping[str, Any], rival: Any
 ) -> None:
     replaced = rival if isinstance(rival, Mapping) else {RIVAL_REPLACES[judge.__name__]: rival}
+    if TERMS & set(replaced):
+        raise ValueError(f"`rival` must be another statement, not another tolerance, got {', '.join(replaced)}")
     call = inspect.signature(judge).bind(*args, **options)
     call.arguments.update(replaced)
     try:
