@@ -302,12 +302,16 @@ def test_simulated_rotation_follows_from_the_two_rms():
     assert np.arccos(cosines).mean() == pytest.approx(expected, rel=0.03)  # 3000 coordinates: 1/√3000 = 2 %
 
 
+def optimiser_run(steps=200):
+    rng = np.random.default_rng(seed=5)
+    gradients, start = rng.standard_normal((steps, 7)) * 10.0 ** np.arange(-4, 3), rng.standard_normal(7)
+    return gradients, start, schedules.cosine(0.1, steps)(np.arange(1, steps + 1))
+
+
 @pytest.mark.parametrize("eps", [1e-8, 0.0])
 def test_weights_are_those_of_pytorch_step_by_step(eps):
     torch = pytest.importorskip("torch", reason="install torch to compare with its AdamW")
-    rng, steps = np.random.default_rng(seed=5), 200
-    gradients, start = rng.standard_normal((steps, 7)) * 10.0 ** np.arange(-4, 3), rng.standard_normal(7)
-    rates = schedules.cosine(0.1, steps)(np.arange(1, steps + 1))
+    gradients, start, rates = optimiser_run()
     theta = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
     optimizer = torch.optim.AdamW([theta], lr=0.1, betas=(0.9, 0.95), eps=eps, weight_decay=0.3)
     path = [start]
@@ -318,6 +322,35 @@ def test_weights_are_those_of_pytorch_step_by_step(eps):
         path.append(theta.detach().numpy().copy())
     ours = weight_rms.adamw_weights(gradients, start, rates, 0.3, beta1=0.9, beta2=0.95, eps=eps)
     np.testing.assert_allclose(ours, path, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("eps", [1e-8, 0.0])
+def test_weights_are_those_of_optax_step_by_step(eps):
+    optax = pytest.importorskip("optax", reason="install optax to compare with its adamw")
+    jax = pytest.importorskip("jax", reason="install jax to compare with optax")
+    gradients, start, rates = optimiser_run()
+    with jax.enable_x64(True):
+        table, weights = jax.numpy.asarray(rates), jax.numpy.asarray(start)
+        rule = optax.adamw(lambda count: table[count], b1=0.9, b2=0.95, eps=eps, weight_decay=0.3)
+        update, state, path = jax.jit(rule.update), rule.init(weights), [start]
+        for gradient in gradients:
+            updates, state = update(jax.numpy.asarray(gradient), state, weights)
+            weights = optax.apply_updates(weights, updates)
+            path.append(np.asarray(weights))
+    ours = weight_rms.adamw_weights(gradients, start, rates, 0.3, beta1=0.9, beta2=0.95, eps=eps)
+    np.testing.assert_allclose(ours, path, rtol=0, atol=1e-12)  # float64, 200 steps of at most 0.1
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sign-momentum"])
+@pytest.mark.parametrize("method", ["mean-field", "corrected", "exact"])
+def test_equilibrium_depends_on_the_quotient_of_tiny_rates(optimizer, method):
+    tiny = weight_rms.stationary(1e-160, 1e-161, optimizer, method=method)
+    assert tiny == pytest.approx(weight_rms.stationary(1e-8, 1e-9, optimizer, method=method), rel=1e-7)  # 1e-8 of a sum
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sign-momentum"])
+def test_endless_signal_drives_the_weights_to_their_wall(optimizer):
+    assert weight_rms.stationary(1e-3, 0.1, optimizer, snr=1e300, method="exact") == pytest.approx(10, rel=1e-12)
 
 
 def test_a_coordinate_without_gradient_only_decays():
@@ -337,6 +370,8 @@ def test_a_coordinate_without_gradient_only_decays():
         (lambda: weight_rms.adamw(0.5, 1.0, 0), "`steps` must be at least 1, got 0"),
         (lambda: weight_rms.adamw(0.5, 1.0, 3, 1.0), r"`beta1` must be finite and lie in \[0, 1\)"),
         (lambda: weight_rms.adamw(0.5, 1.0, 3, init_rms=-1.0), "`init_rms` must be finite and lie in"),
+        (lambda: weight_rms.adamw(0.5, 1.0, 3, init_rms=1e200), r"`init_rms` must be finite and lie in \[0, 1e\+150\]"),
+        (lambda: weight_rms.adamw_weights([[1e200]], [0.0], 0.1, 0.1), "`gradients` must be finite and lie in"),
         (lambda: weight_rms.adamw(0.5, 1.0, 3, snr=-1.0), "`snr` must be finite and lie in"),
         (lambda: weight_rms.adamw(0.5, 1.0, 3, method="slwo"), "`method` must be one of 'exact', 'slow', 'ode'"),
         (lambda: weight_rms.adamw(SHAPES["cosine"], 1.0, STEPS + 1), "`lr` must cover 2001 steps"),

@@ -64,7 +64,7 @@ def adamw(
     beta1 : float
         Decay of the momentum, 0 ≤ β₁ < 1; only "exact" depends on it.
     init_rms : float
-        RMS of the initial weights, ≥ 0, independent of the gradients.
+        RMS of the initial weights, 0 to 1e150, independent of the gradients.
     snr : float
         Signal-to-noise ratio ‖μ‖²/‖σ‖² ≥ 0 of the gradients.
     method : str
@@ -99,7 +99,7 @@ def adamw(
     array([0.        , 1.        , 1.11803399])
     """
     decay1, ratio = real_number("beta1", beta1, low=0, high=1, high_open=True), real_number("snr", snr, low=0)
-    run = lr, weight_decay, steps, real_number("init_rms", init_rms, low=0)
+    run = lr, weight_decay, steps, real_number("init_rms", init_rms, low=0, high=1e150)
     if choice("method", method, ("exact", "slow", "ode", "closed-form")) != "exact":
         return _approximate(run, ratio / (1 + ratio), 1 / (1 + ratio), method)
     ramp = -np.expm1(np.arange(1.0, integer("steps", steps, low=1) + 1) * np.log(max(decay1, 1e-300)))
@@ -135,7 +135,7 @@ def sign_momentum(
     beta1 : float
         Decay of the momentum, 0 ≤ β₁ ≤ 0.999.
     init_rms : float
-        RMS of the initial weights, ≥ 0, independent of the gradients.
+        RMS of the initial weights, 0 to 1e150, independent of the gradients.
     snr : float
         Signal-to-noise ratio ‖μ‖²/‖σ‖² ≥ 0 of the gradients.
     method : str
@@ -166,7 +166,7 @@ def sign_momentum(
     array([0.        , 1.        , 1.11803399])
     """
     decay1, ratio = real_number("beta1", beta1, low=0, high=0.999), real_number("snr", snr, low=0)
-    run = lr, weight_decay, steps, real_number("init_rms", init_rms, low=0)
+    run = lr, weight_decay, steps, real_number("init_rms", init_rms, low=0, high=1e150)
     floor = (1 - decay1) / (1 + decay1)
     if choice("method", method, ("exact", "slow", "ode", "closed-form")) != "exact":
         return _approximate(run, ratio / (ratio + floor), 1 / (ratio + floor), method)
@@ -191,7 +191,7 @@ def ode_solution(lr: Schedule, weight_decay: float, t: ArrayLike, init_rms: floa
     t : float or array
         Times, 0 ≤ t ≤ the schedule's steps.
     init_rms : float
-        RMS of the initial weights, ≥ 0.
+        RMS of the initial weights, 0 to 1e150.
 
     Returns
     -------
@@ -222,7 +222,7 @@ def ode_solution(lr: Schedule, weight_decay: float, t: ArrayLike, init_rms: floa
         raise TypeError(f"`lr` must be a Schedule, got {lr!r}; for arrays take adamw(..., method='ode')")
     time, decay = real_array("t", t, low=0, high=lr.steps), real_number("weight_decay", weight_decay, low=0)
     flat, start = time.ravel(), 0.0
-    square = np.full(flat.shape, real_number("init_rms", init_rms, low=0) ** 2)
+    square = np.full(flat.shape, real_number("init_rms", init_rms, low=0, high=1e150) ** 2)
     for piece in lr.pieces:
         s = np.clip(flat - start, 0, piece.length)
         square = np.exp(-2 * decay * piece.area(s)) * square + relaxed(piece, decay, s)
@@ -244,7 +244,7 @@ def coupled_solution(lr: Schedule, ratio: float, t: ArrayLike, init_rms: float =
     t : float or array
         Times, 0 ≤ t ≤ the schedule's steps.
     init_rms : float
-        RMS of the initial weights, ≥ 0.
+        RMS of the initial weights, 0 to 1e150.
 
     Returns
     -------
@@ -268,7 +268,7 @@ def coupled_solution(lr: Schedule, ratio: float, t: ArrayLike, init_rms: float =
     """
     gained = lr.total_square(t)
     exponent = -2 * real_number("ratio", ratio, low=0) * gained
-    square = np.exp(exponent) * real_number("init_rms", init_rms, low=0) ** 2 + gained * exprel(exponent)
+    square = np.exp(exponent) * real_number("init_rms", init_rms, low=0, high=1e150) ** 2 + gained * exprel(exponent)
     return np.asarray(np.sqrt(square))[()]
 
 
@@ -335,12 +335,13 @@ def stationary(
     rate, decay, decay1, decay2, ratio = _constants(lr, weight_decay, beta1, beta2, snr)
     floor = (1 - decay1) / (1 + decay1)
     if choice("method", method, ("mean-field", "corrected", "exact")) == "mean-field":
-        return float(np.sqrt((ratio + rate * decay / 2) / (ratio + (floor if sign else 1)))) / decay
+        noise = np.sqrt(rate / decay / 2)  # η/λ and not ηλ, which underflows first
+        return float(np.hypot(np.sqrt(ratio) / decay, noise) / np.sqrt(ratio + (floor if sign else 1)))
     if sign:
         mean, total = sign_sum(decay1, rate * decay, ratio, method)
     else:
         mean, total = adam_sum(decay1, decay2, rate * decay, ratio, method)
-    return float(np.hypot(mean / decay, rate * np.sqrt(total / (rate * decay * (2 - rate * decay)))))
+    return float(np.hypot(mean / decay, np.sqrt(rate / decay) * np.sqrt(max(total, 0.0) / (2 - rate * decay))))
 
 
 def rotation(lr: float, weight_decay: float, update_rms: float, weight_rms: float) -> float:
@@ -407,7 +408,7 @@ def adamw_weights(
     Parameters
     ----------
     gradients : array of shape (steps, ...)
-        Gradient of each step.
+        Gradient of each step, |g| ≤ 1e150; the square of |g| < 1e-154 underflows, as in any optimiser.
     init : array of shape (...)
         Initial weights.
     lr, weight_decay : float, array of shape (steps,) or Schedule
@@ -436,7 +437,7 @@ def adamw_weights(
     >>> adamw_weights([[3.0], [3.0]], [1.5], 0.5, 0.0, eps=0.0).ravel()  # a steady gradient moves η per step
     array([1.5, 1. , 0.5])
     """
-    slope, theta = real_array("gradients", gradients), real_array("init", init)
+    slope, theta = real_array("gradients", gradients, low=-1e150, high=1e150), real_array("init", init)
     fits = slope.ndim == theta.ndim + 1 and slope.shape[1:] == theta.shape
     require(fits, "gradients", f"have shape (steps, *{theta.shape})", f"shape {slope.shape}")
     rates, decay = step_rates(lr, weight_decay, len(slope))
