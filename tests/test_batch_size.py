@@ -345,3 +345,12 @@ MATRIX = bs.MatrixQuadratic([[1.0]], 1.0)
 def test_bad_arguments_are_named(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_the_unit_of_the_gradient_moves_no_learning_rate_of_muon(unit: float) -> None:
+    gradient, sizes = np.diag([2.0, 1.0]), [0.1, 1.0, 10.0]
+    for options in ({}, {"method": "average"}):
+        scaled = bs.muon(sizes, bs.MatrixQuadratic(gradient * unit, unit), **options)
+        # one rounding per entry of the scaled matrix
+        np.testing.assert_allclose(scaled, bs.muon(sizes, bs.MatrixQuadratic(gradient, 1.0), **options), rtol=1e-13)
