@@ -222,3 +222,8 @@ def test_sample_rejects_the_mean_field():
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_no_signal_to_noise_ratio_is_read_where_the_exact_rms_is_infinite() -> None:
+    with pytest.raises(ValueError, match="`beta2` must be positive for method 'exact'"):
+        moments.snr_from_update_rms(0.5, 0.9, 0.0, "exact")

@@ -299,3 +299,21 @@ RNG = np.random.default_rng(0)
 def test_bad_arguments_are_named(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e200])
+def test_adam_refuses_gradients_whose_squares_leave_the_float_range(size: float) -> None:
+    with pytest.raises(ValueError, match="`gradients` must be 0 or from 1e-140 to 1e\\+140"):
+        simulate.trajectory("adam", [[size]], [0.0])
+
+
+@pytest.mark.parametrize("std", [1e-25, 1e25, 1e300])
+def test_a_run_refuses_noise_whose_square_leaves_float32(std: float) -> None:
+    with pytest.raises(ValueError, match="rescale the gradients or take float64"):
+        simulate.run("adam", rng=np.random.default_rng(0), steps=2, shape=2, std=std)
+
+
+def test_the_momentum_ratio_of_zero_gradients_is_refused() -> None:
+    still = simulate.run("sgdm", rng=np.random.default_rng(0), steps=2, shape=2, std=0.0)
+    with pytest.raises(ValueError, match="must not be zero for a ratio"):
+        _ = still.momentum_ratio

@@ -125,7 +125,8 @@ class MatrixQuadratic:
     @property
     def simple_noise_scale(self) -> float:
         """𝓑_simple = n m std²/‖G‖_F², in examples."""
-        return self.std**2 * self.gradient.size / float(np.sum(self.gradient**2))
+        unit = float(np.abs(self.gradient).max())  # squares of the gradient itself could leave the float range
+        return (self.std / unit) ** 2 * self.gradient.size / float(np.sum((self.gradient / unit) ** 2))
 
 
 def _semidefinite(name: str, value: FloatArray, size: int) -> FloatArray:

@@ -94,16 +94,17 @@ def _mean_field_muon(
 ) -> tuple[float, float]:
     n, m = gradient.shape
     left, values, right = np.linalg.svd(gradient, full_matrices=False)
-    values = np.where(values > n * np.finfo(float).eps * values[0], values, 0.0)
-    spread = batch * values**2 + share * n * problem.std**2
+    unit, std = values[0], problem.std / values[0]  # so that no square leaves the float range
+    values = np.where(values > n * np.finfo(float).eps * unit, values / unit, 0.0)
+    spread = batch * values**2 + share * n * std**2
     inverse = np.divide(1.0, spread, out=np.zeros(m), where=spread > 0.0)
     kept = values * np.sqrt(batch * inverse)
     if hessian is None:
-        return float(values @ kept), float(values.sum() / problem.lr_max)
+        return float(unit * (values @ kept)), float(unit * values.sum() / problem.lr_max)
     direction = ((left * kept) @ right).ravel()
-    noise = share * problem.std**2 * (right.T * inverse) @ right
+    noise = share * std**2 * (right.T * inverse) @ right
     spreading = np.einsum("iaib,ab->", hessian.reshape(n, m, n, m), noise)
-    return float(values @ kept), float(direction @ hessian @ direction + spreading)
+    return float(unit * (values @ kept)), float(direction @ hessian @ direction + spreading)
 
 
 def _transposed(hessian: FloatArray, shape: tuple[int, ...]) -> FloatArray:

@@ -299,7 +299,8 @@ def snr_from_update_rms(
     0.8519
     """
     rms = real_array("update_rms", update_rms, low=0.0, high=1.0, high_open=True)
-    floor = adam_update_rms(beta1, beta2, 0.0, method)
+    floor = adam_update_rms(real_number("beta1", beta1), beta2, 0.0, method)
+    require(np.all(np.isfinite(floor)), "beta2", "be positive for method 'exact'", beta2, "the RMS is infinite at 0")
     remedy = "take method 'exact', or read it as SNR 0" if method != "exact" else "read it as SNR 0"
     require(np.all(rms >= floor), "update_rms", f"be at least {floor:.6g}, the RMS at SNR 0", update_rms, remedy)
     if method == "mean-field":

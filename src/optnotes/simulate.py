@@ -55,7 +55,9 @@ class Simulation:
     @property
     def momentum_ratio(self) -> Estimate:
         """‖m‖/‖g‖, root of the ratio of mean squares."""
-        ratio = self.momentum_squares.mean() / self.gradient_squares.mean()
+        size = self.gradient_squares.mean()
+        require(size > 0.0, "gradient_squares", "not be zero for a ratio", size, "simulate with a mean or a std")
+        ratio = self.momentum_squares.mean() / size
         excess = (self.momentum_squares - ratio * self.gradient_squares) / self.gradient_squares.mean()
         return _root_mean(ratio + excess)
 
@@ -129,7 +131,8 @@ def run(
     Domain
     ------
     float32 puts an error of about 1e-6 on mean squares. A learning rate times decay below 1e-6 needs float64, since
-    one step then changes the weights by less than a rounding.
+    one step then changes the weights by less than a rounding. Sizes of gradients whose squares leave the float range
+    are refused.
 
     Examples
     --------
@@ -143,6 +146,7 @@ def run(
     rates = np.stack([_per_step("lr", lr, total), _per_step("weight_decay", weight_decay, total)])
     rates = np.concatenate([np.zeros((2, warm)), rates], axis=1)
     law = _fitting("mean", mean, sizes, kind), _fitting("std", std, sizes, kind, low=0.0)
+    _squarable("the larger of mean and std", np.maximum(abs(law[0]), law[1]), kind)
     start = real_number("init_rms", init_rms, low=0.0)
     decays = _decays(beta1, beta2)
     runs, source = integer("blocks", blocks, low=2), generator("rng", rng)
@@ -192,7 +196,8 @@ def trajectory(
 
     Domain
     ------
-    Agrees with torch.optim and optax to 1e-12 over 50 steps in float64. Where all gradients so far are zero the update
+    Agrees with torch.optim and optax to 1e-12 over 50 steps in float64. Adam squares the gradients, so it refuses
+    sizes outside 1e-140 to 1e140, zero excepted. Where all gradients so far are zero the update
     is zero.
 
     Examples
@@ -203,6 +208,8 @@ def trajectory(
     path, theta = real_array("gradients", gradients), real_array("init", init)
     require(path.ndim and path.shape[1:] == theta.shape, "gradients", f"have shape (steps, *{theta.shape})", path.shape)
     sizes = _shape(theta.shape, choice("optimizer", optimizer, _OPTIMIZERS))
+    if optimizer == "adam":
+        _squarable("gradients", np.abs(path), path.dtype)
     decays = _decays(beta1, beta2)
     rule = _Rule(optimizer, sizes, np.dtype(np.float64), *decays, epsilon=real_number("epsilon", epsilon, low=0.0))
     weights = [theta]
@@ -377,4 +384,13 @@ def _fitting(
     pairs = zip(array.shape[::-1], shape[::-1], strict=False)
     fits = array.ndim <= len(shape) and all(own in {1, full} for own, full in pairs)
     require(fits, name, f"broadcast to the shape {shape}", f"shape {array.shape}")
-    return array.astype(dtype)
+    with np.errstate(over="ignore"):  # `_squarable` refuses the infinity
+        return array.astype(dtype)
+
+
+def _squarable(name: str, sizes: NDArray[Any], dtype: np.dtype[Any]) -> None:
+    """Refuse sizes whose squares leave the float range: v would be 0 or infinite, and m/√v wrong without a sign."""
+    low, high = (1e-15, 1e15) if dtype == np.float32 else (1e-140, 1e140)
+    bad = sizes[(sizes > 0.0) & ((sizes < low) | (sizes > high))]
+    remedy = "rescale the gradients" if dtype == np.float64 else "rescale the gradients or take float64"
+    require(not bad.size, name, f"be 0 or from {low:g} to {high:g} in {dtype}", bad[:1], remedy)
