@@ -354,13 +354,13 @@ def test_bad_arguments_are_named(call, kind, message):
         call()
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("method", ["mean-field", "exact"])
 def test_the_decrease_is_infinite_where_the_signs_meet_no_curvature(method):
     valley = bs.Quadratic([1.0, 2.0], [[1.0, -1.0], [-1.0, 1.0]], [0.0, 0.0])  # sᵀHs = 0 but gᵀHg = 1
     assert bs.sign_sgd(1, valley, method=method) == np.inf
     assert bs.expected_decrease(1, valley, "sign-sgd", method=method) == np.inf
-=======
+
+
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
 def test_the_unit_of_the_gradient_moves_no_learning_rate_of_muon(unit: float) -> None:
     gradient, sizes = np.diag([2.0, 1.0]), [0.1, 1.0, 10.0]
@@ -368,4 +368,3 @@ def test_the_unit_of_the_gradient_moves_no_learning_rate_of_muon(unit: float) ->
         scaled = bs.muon(sizes, bs.MatrixQuadratic(gradient * unit, unit), **options)
         # one rounding per entry of the scaled matrix
         np.testing.assert_allclose(scaled, bs.muon(sizes, bs.MatrixQuadratic(gradient, 1.0), **options), rtol=1e-13)
->>>>>>> ch-muon
