@@ -169,3 +169,17 @@ def test_the_comparison_sees_rates_that_are_only_nearly_balanced():
     lr = 1 / np.sqrt(1 + 0.2 * (t - 1))
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(memory.batch_weights(lr, 0.1 * lr, 5000) * 5000, 1, rtol=1e-11)
+
+
+def test_effective_number_does_not_depend_on_the_size_of_the_weights():
+    for size in (1e-300, 1.0, 1e300):
+        assert memory.effective_batches([size, size, 0.0]) == 2
+
+
+def test_a_design_out_of_reach_of_double_precision_is_refused():
+    with pytest.raises(ValueError, match="`remembered` must be reachable with λη < 1, got 1e-20"):
+        memory.balanced_design(0.1, 10, 1e-20)
+    with pytest.raises(ValueError, match="`lr_max` must be large enough for a finite weight decay"):
+        memory.balanced_design(1e-310, 10, 0.5)
+    with pytest.raises(ValueError, match="`lr` must be large enough for a finite weight decay"):
+        memory.decay_for_memory(1e-310, 10, 0.5)

@@ -412,3 +412,8 @@ def test_the_comparison_sees_the_source_where_it_fails():
     source = weight_rms.adamw(schedule, decay, steps, method="closed-form")[-1]
     assert source / exact == pytest.approx(1.36, abs=0.005)
     assert source != pytest.approx(exact, rel=1e-3)
+
+
+def test_coupled_decay_needs_a_schedule():
+    with pytest.raises(TypeError, match="`lr` must be a Schedule"):
+        weight_rms.coupled_solution(0.1, 2.0, 3)

@@ -17,6 +17,7 @@ from optnotes.schedules import Schedule, inverse_time, per_step
 
 Rate = ArrayLike | Schedule
 SMALLER = "lower the learning rate or the weight decay"
+MAX = float(np.finfo(np.float64).max)
 
 
 def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.0) -> FloatArray:
@@ -266,6 +267,7 @@ def effective_batches(weights: ArrayLike) -> float:
     2.0
     """
     values = _weights(weights)
+    values = values / values.max()  # squares of tiny or huge weights stay in range
     return float(values.sum() ** 2 / (values @ values))
 
 
@@ -343,7 +345,9 @@ def decay_for_memory(lr: Rate, steps: int, remembered: float) -> float:
     # all steps at the largest rate decay fastest, that rate alone slowest; the margins absorb rounding
     low, high = -np.expm1(target / steps) * (1 - 1e-12), min(-np.expm1(target) * (1 + 1e-12), np.nextafter(1, 0))
     require(excess(high) <= 0, "remembered", "be reachable with λη < 1", remembered, "remember more or take more steps")
-    return float(brentq(excess, low, high, xtol=1e-300) / rates.max())
+    product = brentq(excess, low, high, xtol=1e-300)
+    require(product < MAX * rates.max(), "lr", "be large enough for a finite weight decay", rates.max())
+    return float(product / rates.max())
 
 
 def balanced_design(lr_max: float, steps: int, remembered: float) -> tuple[float, Schedule]:
@@ -391,6 +395,8 @@ def balanced_design(lr_max: float, steps: int, remembered: float) -> tuple[float
     share = real_number("remembered", remembered, low=0, high=1, low_open=True, high_open=True)
     decay = (1 - share) / (1 + share * (count - 1))
     kept = share * count / (1 + share * (count - 1))
+    require(decay < 1 - 1e-15, "remembered", "be reachable with λη < 1", remembered, "remember more or take more steps")
+    require(decay < MAX * first, "lr_max", "be large enough for a finite weight decay", lr_max)
     return decay / first, inverse_time(first / kept, decay / kept)
 
 

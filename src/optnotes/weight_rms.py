@@ -218,8 +218,7 @@ def ode_solution(lr: Schedule, weight_decay: float, t: ArrayLike, init_rms: floa
     >>> round(float(ode_solution(inverse_time(1.0, 0.5), 0.5, 2.0)) ** 2, 12)  # e^{−2κ}η²t = 2/4
     0.5
     """
-    if not isinstance(lr, Schedule):
-        raise TypeError(f"`lr` must be a Schedule, got {lr!r}; for arrays take adamw(..., method='ode')")
+    _require_schedule(lr)
     time, decay = real_array("t", t, low=0, high=lr.steps), real_number("weight_decay", weight_decay, low=0)
     flat, start = time.ravel(), 0.0
     square = np.full(flat.shape, real_number("init_rms", init_rms, low=0, high=1e150) ** 2)
@@ -266,6 +265,7 @@ def coupled_solution(lr: Schedule, ratio: float, t: ArrayLike, init_rms: float =
     >>> round(float(coupled_solution(linear(1.0, 10**6), 2.0, 10**6)), 12)  # √(1/4)
     0.5
     """
+    _require_schedule(lr)
     gained = lr.total_square(t)
     exponent = -2 * real_number("ratio", ratio, low=0) * gained
     square = np.exp(exponent) * real_number("init_rms", init_rms, low=0, high=1e150) ** 2 + gained * exprel(exponent)
@@ -451,6 +451,11 @@ def adamw_weights(
         update = np.divide(first / (1 - decay1**t), scale, out=np.zeros_like(scale), where=scale > 0)
         path.append((1 - shrink) * path[-1] - rate * update)
     return np.array(path)
+
+
+def _require_schedule(lr: object) -> None:
+    if not isinstance(lr, Schedule):
+        raise TypeError(f"`lr` must be a Schedule, got {lr!r}; for arrays take adamw(..., method='ode')")
 
 
 def _recursion(run: _Run, updates: _Updates) -> FloatArray:
