@@ -69,6 +69,21 @@ def test_the_heuristics_stay_where_the_source_saw_them():
     assert stiefel(gradient, weight, method="greedy-split").primal == pytest.approx(80, abs=1)
 
 
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+@pytest.mark.parametrize("manifold", ["sphere", "spectral-sphere"])
+def test_sphere_retractions_do_not_see_the_scale(manifold, scale):
+    weight, direction = np.random.default_rng(5).standard_normal((2, 3, 2))
+    plain = retract(weight, direction, 0.1, manifold=manifold)
+    scaled = retract(scale * weight, scale * direction, 0.1, manifold=manifold)
+    assert scaled / scale == pytest.approx(plain, rel=1e-14)  # a few roundings
+
+
+def test_a_zero_gradient_on_the_spectral_sphere_has_value_zero():
+    found = spectral_sphere(np.zeros((3, 2)), np.arange(6.0).reshape(3, 2))
+    assert found.converged
+    assert (found.primal, found.dual) == (0, 0)
+
+
 @pytest.mark.parametrize("shape", [(2, 1), (7, 2), (3, 2), (4, 3), (9, 8), (20, 10), (60, 12), (40, 39), (64, 48)])
 def test_random_shapes_reach_a_certified_gap_in_few_decompositions(shape):
     rng = np.random.default_rng(sum(shape))
@@ -399,6 +414,8 @@ EYE = np.eye(3)[:, :2]
         (lambda: retract(EYE, EYE, 0.1, manifold="torus"), "`manifold` must be one of 'stiefel'"),
         (lambda: retract(2 * EYE, EYE, 0.1), "`weight` must satisfy"),
         (lambda: retract(EYE, EYE, 1.0, manifold="sphere"), "`direction` must not end at zero"),
+        (lambda: retract(0 * EYE, EYE, 1.0, manifold="sphere"), "`weight` must have a direction"),
+        (lambda: retract(EYE, 4 * EYE, 1e308, manifold="sphere"), "`lr` must keep W − ηΦ finite"),
     ],
 )
 def test_bad_values_are_named(call, message):

@@ -24,6 +24,8 @@ def secular_root(gradient: FloatArray, left: FloatArray, right: FloatArray, low:
     With P = (GᵀG + t²)⁻¹, p = vᵀPv, q = vᵀPGᵀu, r = uᵀGPGᵀu the inverse of MᵀM + t² is a rank-two update, and
     msign(M) = (2/π)∫ M(MᵀM + t²)⁻¹ dt makes the slope one integral over t, analytic in log t.
     """
+    if not gradient.any():
+        return 0.0
     u, values, vt = np.linalg.svd(gradient, full_matrices=False)
     a, b = u.T @ left, vt @ right
     largest = float(values[0]) + high

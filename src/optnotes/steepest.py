@@ -17,9 +17,10 @@ __all__ = ["Direction", "norm_ball_tangent", "orthogonal", "retract", "spectral_
 
 
 def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str = "stiefel") -> FloatArray:
-    """Return the point of the manifold nearest to W − ηΦ.
+    """Return W − ηΦ brought back to the manifold.
 
-    Stiefel: msign(W − ηΦ), which for tangent Φ equals (W − ηΦ)(I + η²ΦᵀΦ)^{−1/2}. Spheres: the norm of W restored.
+    Stiefel: msign(W − ηΦ), which for tangent Φ equals (W − ηΦ)(I + η²ΦᵀΦ)^{−1/2}. Spheres: the norm of W
+    restored by a factor.
 
     Parameters
     ----------
@@ -37,7 +38,8 @@ def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str
     Raises
     ------
     TypeError, ValueError
-        Shapes differ, `manifold` is unknown, `weight` is off the Stiefel manifold, or the step ends at zero.
+        Shapes differ, `manifold` is unknown, `weight` is off the Stiefel manifold or the zero of a sphere, or the step
+        ends at zero or beyond the largest number.
 
     References
     ----------
@@ -53,11 +55,16 @@ def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str
     choice("manifold", manifold, ("stiefel", "sphere", "spectral-sphere"))
     step = real_array("direction", direction)
     require(step.shape == W.shape, "direction", f"have the weight's shape {W.shape}", f"shape {step.shape}")
-    moved = W - real_number("lr", lr) * step
+    with np.errstate(over="ignore"):
+        moved = W - real_number("lr", lr) * step
+    require(np.isfinite(moved).all(), "lr", "keep W − ηΦ finite", lr)
     if manifold == "stiefel":
         on_manifold(W if W.shape[0] >= W.shape[1] else W.T)
         return msign(moved, "gram")
     order = 2 if manifold == "spectral-sphere" else None
-    before, after = (float(np.linalg.norm(matrix, order)) for matrix in (W, moved))
-    require(after > 0, "direction", "not end at zero", direction)
-    return moved * (before / after)
+    require(W.any(), "weight", "have a direction", "zero everywhere")
+    require(moved.any(), "direction", "not end at zero", direction)
+    before, after = (np.abs(matrix).max() for matrix in (W, moved))  # squares of either may overflow or vanish
+    shape = moved / after
+    restored: FloatArray = shape * (np.linalg.norm(W / before, order) / np.linalg.norm(shape, order)) * before
+    return restored
