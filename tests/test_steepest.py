@@ -399,6 +399,9 @@ EYE = np.eye(3)[:, :2]
         (lambda: retract(EYE, EYE, 0.1, manifold="torus"), "`manifold` must be one of 'stiefel'"),
         (lambda: retract(2 * EYE, EYE, 0.1), "`weight` must satisfy"),
         (lambda: retract(EYE, EYE, 1.0, manifold="sphere"), "`direction` must not end at zero"),
+        (lambda: retract(0 * EYE, EYE, 1.0, manifold="sphere"), "`weight` must have a direction"),
+        (lambda: retract(EYE, EYE, 1.0), "`direction` must leave W − ηΦ of full rank"),
+        (lambda: retract(EYE, EYE * 1e200, 1e200), "`direction` must leave W − ηΦ within the range"),
     ],
 )
 def test_bad_values_are_named(call, message):
@@ -417,3 +420,12 @@ def test_the_certificate_rejects_a_plain_polar_factor():
     wrong = type(found)(**{**vars(found), "direction": msign(gradient)})
     with pytest.raises(AssertionError):
         assert_certified(wrong, gradient, msign(weight), 1e-8)
+
+
+@pytest.mark.parametrize("manifold", ["sphere", "spectral-sphere"])
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_sphere_retractions_work_where_squares_leave_the_range(manifold, scale):
+    weight, direction = np.array([[3.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [-3.0, 0.0]])
+    plain = retract(weight, direction, 0.3, manifold=manifold)
+    scaled = retract(scale * weight, scale * direction, 0.3, manifold=manifold)
+    np.testing.assert_allclose(scaled / scale, plain, rtol=1e-14)  # a few roundings

@@ -37,7 +37,8 @@ def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str
     Raises
     ------
     TypeError, ValueError
-        Shapes differ, `manifold` is unknown, `weight` is off the Stiefel manifold, or the step ends at zero.
+        Shapes differ, `manifold` is unknown, `weight` is off the Stiefel manifold or zero, or the step ends at
+        zero or, on Stiefel, without full rank.
 
     References
     ----------
@@ -53,11 +54,20 @@ def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str
     choice("manifold", manifold, ("stiefel", "sphere", "spectral-sphere"))
     step = real_array("direction", direction)
     require(step.shape == W.shape, "direction", f"have the weight's shape {W.shape}", f"shape {step.shape}")
-    moved = W - real_number("lr", lr) * step
+    rate = real_number("lr", lr)
+    with np.errstate(over="ignore"):  # the next line refuses what left the range
+        moved = W - rate * step
+    require(bool(np.isfinite(moved).all()), "direction", "leave W − ηΦ within the range of floats", direction)
     if manifold == "stiefel":
         on_manifold(W if W.shape[0] >= W.shape[1] else W.T)
-        return msign(moved, "gram")
+        polar = msign(moved, "gram")
+        remedy = "a tangent direction never loses rank"
+        full_rank = float(np.sum(polar * polar)) > min(W.shape) - 0.5  # each singular value adds 1 or 0
+        require(full_rank, "direction", "leave W − ηΦ of full rank", direction, remedy)
+        return polar
     order = 2 if manifold == "spectral-sphere" else None
-    before, after = (float(np.linalg.norm(matrix, order)) for matrix in (W, moved))
+    before, after = np.abs(W).max(initial=0.0), np.abs(moved).max(initial=0.0)
+    require(before > 0, "weight", "have a direction", "zero everywhere")
     require(after > 0, "direction", "not end at zero", direction)
-    return moved * (before / after)
+    unit = moved / after  # scaled by the largest entries, so that no square over- or underflows
+    return unit * (float(np.linalg.norm(W / before, order)) / float(np.linalg.norm(unit, order))) * before
