@@ -70,4 +70,5 @@ def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str
     require(before > 0, "weight", "have a direction", "zero everywhere")
     require(after > 0, "direction", "not end at zero", direction)
     unit = moved / after  # scaled by the largest entries, so that no square over- or underflows
-    return unit * (float(np.linalg.norm(W / before, order)) / float(np.linalg.norm(unit, order))) * before
+    kept: FloatArray = unit * (float(np.linalg.norm(W / before, order)) / float(np.linalg.norm(unit, order))) * before
+    return kept
