@@ -416,6 +416,8 @@ EYE = np.eye(3)[:, :2]
         (lambda: retract(EYE, EYE, 1.0, manifold="sphere"), "`direction` must not end at zero"),
         (lambda: retract(0 * EYE, EYE, 1.0, manifold="sphere"), "`weight` must have a direction"),
         (lambda: retract(EYE, 4 * EYE, 1e308, manifold="sphere"), "`lr` must keep W − ηΦ finite"),
+        (lambda: retract(EYE, EYE, 1.0), "`direction` must leave W − ηΦ of full rank"),
+        (lambda: retract(EYE, EYE * 1e200, 1e200), "`lr` must keep W − ηΦ finite"),
     ],
 )
 def test_bad_values_are_named(call, message):
@@ -434,3 +436,12 @@ def test_the_certificate_rejects_a_plain_polar_factor():
     wrong = type(found)(**{**vars(found), "direction": msign(gradient)})
     with pytest.raises(AssertionError):
         assert_certified(wrong, gradient, msign(weight), 1e-8)
+
+
+@pytest.mark.parametrize("manifold", ["sphere", "spectral-sphere"])
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_sphere_retractions_work_where_squares_leave_the_range(manifold, scale):
+    weight, direction = np.array([[3.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [-3.0, 0.0]])
+    plain = retract(weight, direction, 0.3, manifold=manifold)
+    scaled = retract(scale * weight, scale * direction, 0.3, manifold=manifold)
+    np.testing.assert_allclose(scaled / scale, plain, rtol=1e-14)  # a few roundings

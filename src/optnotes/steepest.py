@@ -38,8 +38,8 @@ def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str
     Raises
     ------
     TypeError, ValueError
-        Shapes differ, `manifold` is unknown, `weight` is off the Stiefel manifold or the zero of a sphere, or the step
-        ends at zero or beyond the largest number.
+        Shapes differ, `manifold` is unknown, `weight` is off the Stiefel manifold or zero, or the step ends at
+        zero, beyond the largest number or, on Stiefel, without full rank.
 
     References
     ----------
@@ -60,11 +60,15 @@ def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str
     require(np.isfinite(moved).all(), "lr", "keep W − ηΦ finite", lr)
     if manifold == "stiefel":
         on_manifold(W if W.shape[0] >= W.shape[1] else W.T)
-        return msign(moved, "gram")
+        polar = msign(moved, "gram")
+        remedy = "a tangent direction never loses rank"
+        full_rank = float(np.sum(polar * polar)) > min(W.shape) - 0.5  # each singular value adds 1 or 0
+        require(full_rank, "direction", "leave W − ηΦ of full rank", direction, remedy)
+        return polar
     order = 2 if manifold == "spectral-sphere" else None
-    require(W.any(), "weight", "have a direction", "zero everywhere")
-    require(moved.any(), "direction", "not end at zero", direction)
-    before, after = (np.abs(matrix).max() for matrix in (W, moved))  # squares of either may overflow or vanish
-    shape = moved / after
-    restored: FloatArray = shape * (np.linalg.norm(W / before, order) / np.linalg.norm(shape, order)) * before
-    return restored
+    before, after = np.abs(W).max(initial=0.0), np.abs(moved).max(initial=0.0)
+    require(before > 0, "weight", "have a direction", "zero everywhere")
+    require(after > 0, "direction", "not end at zero", direction)
+    unit = moved / after  # scaled by the largest entries, so that no square over- or underflows
+    kept: FloatArray = unit * (float(np.linalg.norm(W / before, order)) / float(np.linalg.norm(unit, order))) * before
+    return kept
