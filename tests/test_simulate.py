@@ -28,7 +28,7 @@ def example(steps=50, shape=(5, 3), seed=0):
 
 def peer(name):
     if importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed; it is the independent voice for the optimiser steps, present in CI")
+        pytest.skip(f"{name} is not installed: an independent voice for the optimiser steps (`make peers` brings optax, CI has it)")
     return importlib.import_module(name)
 
 
