@@ -28,7 +28,9 @@ def example(steps=50, shape=(5, 3), seed=0):
 
 def peer(name):
     if importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed: an independent voice for the optimiser steps (`make peers` brings optax, CI has it)")
+        pytest.skip(
+            f"{name}, an independent voice for the steps, is not installed; `make peers` brings optax, as in CI"
+        )
     return importlib.import_module(name)
 
 
