@@ -42,7 +42,7 @@ peers: $(READY) ## install optax, whose optimisers the tests compare with step b
 	@$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r tests/peers.lock
 
 bench: $(READY) ## print speed and accuracy beside other libraries
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv); tests/test_pins.py then tells what to carry over
 	uv pip compile --universal --fork-strategy fewest --generate-hashes --python-version 3.11 --all-extras \

@@ -1,22 +1,12 @@
 """Exact moments of Adam's update against adaptive quadrature, the plain sum over lags and plain simulation."""
 
-import time
 from functools import partial
 
 import numpy as np
+from _timing import best_time
 from scipy.integrate import quad
 
 from optnotes import moments
-
-
-def fastest(call, repeats=3):
-    """Return the shortest wall time of `repeats` calls, and the last result."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = call()
-        times.append(time.perf_counter() - start)
-    return min(times), result
 
 
 def rms_by_quad(beta1, beta2):
@@ -50,7 +40,7 @@ def sum_over_all_lags(beta1, beta2, beta3, snr):
 
 def row(name, ours, peer):
     """Print both times, their ratio and the relative difference of the results."""
-    (own_time, own), (peer_time, other) = fastest(ours), fastest(peer, repeats=1)
+    (own_time, own), (peer_time, other) = best_time(ours), best_time(peer, repeats=1)
     print(
         f"{name:44s} {own_time * 1e3:9.2f} {peer_time * 1e3:9.2f} {peer_time / own_time:8.1f} {other / own - 1:10.1e}"
     )

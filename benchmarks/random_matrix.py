@@ -4,25 +4,15 @@ Run with one thread: OMP_NUM_THREADS=1 python benchmarks/random_matrix.py. Absen
 """
 
 import importlib
-import time
 
 import numpy as np
+from _timing import best_time
 from scipy.sparse.linalg import svds
 
 from optnotes import _tracy_widom, random_matrix
 
 SIDE = 2048
 STEPS = 10
-
-
-def best_time(call, repeats):
-    """Return the shortest time of `repeats` calls in seconds, and the last value."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        value = call()
-        times.append(time.perf_counter() - start)
-    return min(times), value
 
 
 def power_iteration(matrix, rng):

@@ -3,9 +3,8 @@
 python benchmarks/weight_rms.py
 """
 
-import time
-
 import numpy as np
+from _timing import best_time
 from scipy.integrate import solve_ivp
 
 from optnotes import memory, schedules, weight_rms
@@ -16,43 +15,34 @@ STEPS, PEAK, DECAY, BETA1 = 10**6, 1e-3, 0.01, 0.9
 def main():
     schedule = schedules.linear(PEAK, STEPS)
     rates = schedules.per_step("lr", schedule, STEPS)
-    fast, exact = best(lambda: weight_rms.adamw(schedule, DECAY, STEPS))
-    slow, looped = best(lambda: loop(rates), repeats=1)
+    fast, exact = best_time(lambda: weight_rms.adamw(schedule, DECAY, STEPS))
+    slow, looped = best_time(lambda: loop(rates), repeats=1)
     row("adamw, exact recursion", fast, exact[-1], exact[-1])
     row("  Python loop over the steps", slow, looped, exact[-1], fast)
     for method in ("slow", "ode", "closed-form"):
-        seconds, value = best(lambda m=method: weight_rms.adamw(schedule, DECAY, STEPS, method=m)[-1])
+        seconds, value = best_time(lambda m=method: weight_rms.adamw(schedule, DECAY, STEPS, method=m)[-1])
         row(f"  adamw, {method}", seconds, value, exact[-1], fast)
 
-    closed, solution = best(lambda: weight_rms.ode_solution(schedule, DECAY, STEPS))
-    seconds, value = best(solver)
+    closed, solution = best_time(lambda: weight_rms.ode_solution(schedule, DECAY, STEPS))
+    seconds, value = best_time(solver)
     row("ode_solution at one time", closed, solution, solution)
     row("  scipy solve_ivp (DOP853, 1e-12)", seconds, value, solution, closed)
 
-    fast, exact = best(lambda: weight_rms.sign_momentum(schedule, DECAY, STEPS))
+    fast, exact = best_time(lambda: weight_rms.sign_momentum(schedule, DECAY, STEPS))
     row("sign_momentum, exact recursion", fast, exact[-1], exact[-1])
 
-    fast, exact = best(lambda: weight_rms.stationary(PEAK, 1e-3, "sign-momentum", 0.999, method="exact"))
-    seconds, value = best(lambda: direct(0.999, PEAK * 1e-3))
+    fast, exact = best_time(lambda: weight_rms.stationary(PEAK, 1e-3, "sign-momentum", 0.999, method="exact"))
+    seconds, value = best_time(lambda: direct(0.999, PEAK * 1e-3))
     row("stationary sign, β₁ = 0.999", fast, exact, exact)
     row("  direct sum over the lags", seconds, value, exact, fast)
     for beta2 in (0.95, 0.999):
-        seconds, value = best(lambda b=beta2: weight_rms.stationary(PEAK, 0.1, beta2=b, method="exact"), repeats=1)
+        seconds, value = best_time(lambda b=beta2: weight_rms.stationary(PEAK, 0.1, beta2=b, method="exact"), repeats=1)
         row(f"stationary adamw, β₂ = {beta2}", seconds, value, value)
 
-    seconds, weights = best(lambda: memory.batch_weights(schedule, DECAY, STEPS, BETA1))
+    seconds, weights = best_time(lambda: memory.batch_weights(schedule, DECAY, STEPS, BETA1))
     row("batch_weights", seconds, weights.sum(), 1.0)
-    seconds, _ = best(lambda: memory.balanced_lr_and_decay(PEAK, DECAY, STEPS))
+    seconds, _ = best_time(lambda: memory.balanced_lr_and_decay(PEAK, DECAY, STEPS))
     row("balanced_lr_and_decay", seconds, 1.0, 1.0)
-
-
-def best(call, repeats=3):
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = call()
-        times.append(time.perf_counter() - start)
-    return min(times), result
 
 
 def row(name, seconds, value, reference, unit=None):
