@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text()
-LOCKS = [LOCK, (ROOT / "tests" / "peers.lock").read_text()]
+LOCKS = [LOCK, *((ROOT / "tests" / f"{name}.lock").read_text() for name in ("peers", "mutation"))]
 
 
 def declared() -> list[Requirement]:
@@ -40,7 +40,7 @@ def test_conda_users_get_the_locked_versions():
     assert through_pip == [*expected, "--editable ."]
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=["all", "peers"])
+@pytest.mark.parametrize("lock", LOCKS, ids=["all", "peers", "mutation"])
 def test_every_locked_package_has_a_hash_and_no_address(lock):
     pins = len(re.findall(r"^[a-z0-9-]+==", lock, flags=re.MULTILINE))
     assert pins == len(re.findall(r"^[a-z0-9-]+==[^\n]*\\\n    --hash=sha256:", lock, flags=re.MULTILINE))
