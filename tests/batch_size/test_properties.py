@@ -473,7 +473,7 @@ def test_steps_of_sgd_are_the_quotient_of_decreases(seed):
 
 ONE, SUMMARY = bs.Quadratic([1.0], [1.0], [1.0]), bs.Summary(1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0)
 MATRIX = bs.MatrixQuadratic([[1.0]], 1.0)
-BAD_NUMBERS = [(-1.0, ValueError), (math.nan, ValueError), (math.inf, ValueError), ("x", TypeError)]
+BAD_NUMBERS = [(-0.5, ValueError), (math.nan, ValueError), (math.inf, ValueError), ("x", TypeError)]
 
 
 @pytest.mark.parametrize(("value", "kind"), BAD_NUMBERS)
@@ -505,7 +505,7 @@ BAD_NUMBERS = [(-1.0, ValueError), (math.nan, ValueError), (math.inf, ValueError
         ("diagonal", lambda x: bs.Summary(1.0, 1.0, 1.0, x, 0.0, 1.0, 1.0)),
         ("noise", lambda x: bs.Summary(1.0, 1.0, 1.0, 1.0, 0.0, x, 1.0)),
         ("noise_curvature", lambda x: bs.Summary(1.0, 1.0, 1.0, 1.0, 0.0, 1.0, x)),
-        ("cross", lambda x: bs.Summary(1.0, 1.0, 1.0, 0.5, x, 1.0, 1.0)),
+        ("cross", lambda x: bs.Summary(1.0, 1.0, 1.0, 0.3, x, 1.0, 1.0)),
         ("hessian", lambda x: bs.Quadratic([1.0], [x], [1.0])),
         ("noise", lambda x: bs.Quadratic([1.0], [1.0], [x])),
     ],

@@ -158,7 +158,7 @@ def test_schedules_serve_as_rate_and_as_decay():
     assert memory.initial_weight(rate, rate, steps) == pytest.approx(math.prod((1 - lr**2).tolist()), rel=1e-14)
 
 
-BAD_NUMBERS = [(-1.0, ValueError), (math.nan, ValueError), (math.inf, ValueError), ("x", TypeError)]
+BAD_NUMBERS = [(-0.5, ValueError), (math.nan, ValueError), (math.inf, ValueError), ("x", TypeError)]
 
 
 @pytest.mark.parametrize(("value", "kind"), BAD_NUMBERS)
