@@ -430,6 +430,30 @@ def test_a_summary_on_the_verge_has_no_surge(cross):
     assert bs.surge_batch_size(bs.Summary(1.0, 1.0, 1.0, 2.0, cross, 1.0, 1.0), "sign-sgd", beta1=0.0) == math.inf
 
 
+@pytest.mark.parametrize("place", [0.01, 5e3, 5e4])
+def test_the_search_counts_a_fall_from_a_thousand_millionth_on(place):
+    # equal coordinates obey the averaged law: Σ_{i≠j}/ΣH_ii = 1 + 1/x puts the surge at x noise scales, 1/(8x²) above
+    off = (1 + 1 / place) / 2 if place > 1 else 1.0
+    problem = bs.Quadratic(np.ones(3), np.eye(3) * (1 - off) + off, np.full(3, 2.0))
+    if place < 1:  # Adam surges at (1−β₁)/(3β₁−1 + …) = c/(1 − 2c + cross/diagonal)
+        share = place * 3 / (1 + 2 * place)
+        found = bs.surge_batch_size(problem, "adam", beta1=(1 - share) / (1 + share))
+        assert found == pytest.approx(2.0 * place, rel=1e-5)
+        return
+    found = bs.surge_batch_size(problem, "sign-sgd", beta1=0.0)
+    # near the end of the range the maximum is so flat that rounding moves it
+    assert found == (pytest.approx(2.0 * place, rel=0.1) if place < 1e4 else math.inf)
+
+
+@pytest.mark.parametrize(("place", "found"), [(3e-6, 3e-6), (1e-9, 1e-6)])
+def test_the_search_reaches_down_to_a_millionth_of_the_noise_scale(place, found):
+    # a diagonal Hessian: B* = 𝓑·c/(1 − 2c), c = place/(1 + 2·place)
+    share = place / (1 + 2 * place)
+    problem = bs.Quadratic([1.0, 1.0], [1.0, 1.0], [2.0, 2.0])  # 𝓑 = 2
+    surge = bs.surge_batch_size(problem, "adam", beta1=(1 - share) / (1 + share))
+    assert surge == pytest.approx(2 * found, rel=1e-3)
+
+
 def test_learning_rates_that_never_fall_have_no_surge():
     matrix = bs.MatrixQuadratic([[2.0, 1.0], [0.0, 1.0]], 1.0)
     assert bs.surge_batch_size(matrix, "muon", beta1=0.0) == math.inf
@@ -465,7 +489,7 @@ def test_the_fewest_steps_are_one_unless_told():
 def test_steps_of_sgd_are_the_quotient_of_decreases(seed):
     problem = bs.Quadratic(*arrays(seed))
     steps, _ = bs.steps_and_examples(7.0, problem.summary().noise_scale)
-    quotient = bs.expected_decrease(1e15, problem) / bs.expected_decrease(7.0, problem)
+    quotient = bs.expected_decrease(1e15, problem, beta1=0.0) / bs.expected_decrease(7.0, problem, beta1=0.0)
     assert steps == pytest.approx(float(quotient), rel=1e-10)
 
 

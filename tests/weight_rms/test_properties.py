@@ -95,6 +95,16 @@ def test_exact_sign_momentum_keeps_its_digits_for_a_long_memory(beta1):
     assert found == pytest.approx(math.sqrt(square), rel=1e-12)  # the docstring of the modes: 1e-13
 
 
+@pytest.mark.parametrize("beta1", [0.0, 0.9])
+def test_signs_without_any_noise_add_up(beta1):
+    path = weight_rms.sign_momentum(0.1, 0.5, 3, beta1, 0.2, snr=1e8)
+    theta, expected = 0.0, [0.2]
+    for t in range(1, 4):
+        theta = 0.95 * theta + 0.1
+        expected.append(math.hypot(theta, 0.2 * 0.95**t))  # the start is independent of the signs
+    np.testing.assert_allclose(path, expected, rtol=1e-14)
+
+
 FAMILIES = {  # name: how signal and noise enter, by the docstrings
     "adamw": lambda snr, _: (snr / (snr + 1), 1 / (snr + 1)),
     "sign": lambda snr, c: (snr / (snr + c), 1 / (snr + c)),
