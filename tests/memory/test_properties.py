@@ -128,6 +128,14 @@ def test_decay_for_memory_leaves_the_share_in_a_plain_run(run, remembered):
     assert decay * lr.max() < 1
 
 
+@pytest.mark.parametrize("remembered", [0.999, 0.5, 0.1, 1e-3])
+def test_equal_rates_need_the_root_of_the_share(remembered):
+    # here the bracket of the search is one point, and only its margins keep the root inside
+    for steps in range(1, 60):
+        expected = -math.expm1(math.log(remembered) / steps) / 0.3
+        assert memory.decay_for_memory(0.3, steps, remembered) == pytest.approx(expected, rel=1e-11)
+
+
 def test_large_rates_need_little_decay():
     # λ = (1 − r)/η; the guard against an endless decay must not overflow itself
     assert memory.decay_for_memory(1e300, 1, 0.5) == pytest.approx(0.5e-300, rel=1e-14)
@@ -204,6 +212,7 @@ def test_a_number_out_of_range_is_named(name, call, value, kind):
         (lambda: memory.memory_steps(0.1, 0.1, 1.0), ValueError, r"`threshold` must .* \(0, 1\), got 1.0"),
         (lambda: memory.memory_steps(0.5, [1.0, 2.0], 0.5), ValueError, "`lr·weight_decay` must be below 1"),
         (lambda: memory.balanced_lr(0.1, 0.1, 0, 0.0), ValueError, "`steps` must be at least 1"),
+        (lambda: memory.balanced_lr(0.1, 0.1, 2, 1.0), ValueError, r"`beta1` must .* \[0, 1\), got 1.0"),
         (lambda: memory.balanced_lr(0.0, 0.1, 2, 0.0), ValueError, r"`lr_max` must .* \(0, inf\)"),
         (lambda: memory.balanced_lr_and_decay(0.0, 0.1, 2), ValueError, r"`lr_max` must .* \(0, inf\)"),
         (lambda: memory.balanced_lr_and_decay(0.1, 0.1, 0), ValueError, "`steps` must be at least 1"),

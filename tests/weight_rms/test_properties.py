@@ -279,6 +279,25 @@ def test_ode_solution_is_the_quadrature_of_its_integral(shape, share, kappa, ini
     assert weight_rms.ode_solution(schedule, decay, t, init) == pytest.approx(math.sqrt(square), rel=1e-10)
 
 
+@pytest.mark.parametrize("kappa", [0.0, 0.5, 1.2, 3.0])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        schedules.constant(0.3),
+        schedules.linear(0.2, 10, lr_end=0.9),  # rising, and not from zero
+        schedules.linear(0.9, 10, lr_end=0.2),
+        schedules.cosine(0.9, 10, lr_end=0.2),
+        schedules.inverse_time(0.5, 0.4),
+        schedules.inverse_sqrt(0.5, 0.4),
+    ],
+    ids=["constant", "rising", "falling", "cosine", "inverse time", "inverse sqrt"],
+)
+def test_each_shape_is_solved_on_either_side_of_its_closed_form(schedule, kappa):
+    decay = kappa / float(schedule.total(8.0))
+    square = math.exp(-2 * kappa) * 0.6**2 + plain_integral(schedule, (0.0,), decay, 8.0)
+    assert weight_rms.ode_solution(schedule, decay, 8.0, 0.6) == pytest.approx(math.sqrt(square), rel=1e-12)
+
+
 @given(shapes(), st.floats(0.0, 1.0), st.sampled_from([0.0, 1e-9, 0.3, 5.0, 300.0]), starts)
 def test_coupled_solution_relaxes_in_the_integral_of_the_squared_rate(shape, share, ratio, init):
     schedule, _, horizon = shape
