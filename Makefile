@@ -44,7 +44,7 @@ peers: $(READY) ## install optax, whose optimisers the tests compare with step b
 bench: $(READY) ## print speed and accuracy beside other libraries
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-lock: ## renew requirements.lock from pyproject.toml (needs uv); tests/test_pins.py then tells what to carry over
+lock: ## renew requirements.lock from pyproject.toml (needs uv); tests/book/test_pins.py then tells what to carry over
 	uv pip compile --universal --fork-strategy fewest --generate-hashes --python-version 3.11 --all-extras \
 		--no-header --no-annotate --quiet --upgrade pyproject.toml -o requirements.lock
 	echo optax | uv pip compile --universal --generate-hashes --python-version 3.11 -c requirements.lock \

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.signal import lfilter
 
-from optnotes._arguments import FloatArray, integer, real_array, real_number, require
-from optnotes._recurrence import running_sum
+from optnotes._ground.arguments import FloatArray, integer, real_array, real_number, require
+from optnotes._ground.recurrence import running_sum
 from optnotes.schedules import Schedule, inverse_time, per_step
 
 Rate = ArrayLike | Schedule

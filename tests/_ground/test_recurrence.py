@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from optnotes._recurrence import linear_recurrence, running_sum
+from optnotes._ground.recurrence import linear_recurrence, running_sum
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 1000])

@@ -14,7 +14,7 @@ from optnotes import claims as claims_module
 from optnotes.checks import RIVAL_REPLACES
 from optnotes.plotting import DARK, LIGHT
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "_ext"))
 
 from book import assets, execute, figures, formulas, ledger, notebooks, pages, verify  # noqa: E402
@@ -108,7 +108,7 @@ def test_the_mime_types_and_verdicts_are_those_of_the_package():
 
 
 def test_every_kind_that_a_judge_gives_has_its_place():
-    source = (ROOT / "src" / "optnotes" / "checks.py").read_text()
+    source = (ROOT / "src" / "optnotes" / "book" / "checks.py").read_text()
     assert set(re.findall(r'Evidence\("(\w+)"', source)) == set(ledger.KINDS)
     assert RIVAL_REPLACES
 

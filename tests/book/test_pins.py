@@ -8,7 +8,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text()
 LOCKS = [LOCK, *((ROOT / "tests" / f"{name}.lock").read_text() for name in ("peers", "mutation"))]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run_nbval(folder: Path, *, package: Path = ROOT / "src", timeout: int = 60) -> str:
@@ -97,7 +97,7 @@ def run_chapter(tmp_path_factory):
     def run(fault: tuple[str, str]) -> str:
         folder = tmp_path_factory.mktemp("book")
         package = shutil.copytree(ROOT / "src", folder / "src")
-        module = package / "optnotes" / "extremes.py"
+        module = package / "optnotes" / "extremes" / "_distribution.py"
         assert fault[0] in module.read_text(), "the fault is planted in what the module says"
         module.write_text(module.read_text().replace(*fault))
         (folder / "chapters").mkdir()

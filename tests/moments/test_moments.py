@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from optnotes import _laplace, moments
+from optnotes import moments
+from optnotes.moments import _laplace
 
 GRID = [(0.9, 0.95, 0.0), (0.9, 0.999, 0.1), (0.5, 0.9, 1.0), (0.9, 0.5, 0.3), (0.0, 0.95, 2.0), (0.99, 0.3, 1.0)]
 

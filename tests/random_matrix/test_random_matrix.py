@@ -10,11 +10,14 @@ from mpmath import mp
 from mpmath.calculus.quadrature import GaussLegendre
 from scipy import integrate, special, stats
 
-from optnotes import _bidiagonal, _edge_expansion, _laguerre_pfaffian, _tracy_widom
 from optnotes.random_matrix import (
     EXACT_LIMIT,
     METHODS,
     SIZE_LIMIT,
+    _bidiagonal,
+    _edge_expansion,
+    _laguerre_pfaffian,
+    _tracy_widom,
     expected_smallest_singular_value,
     expected_spectral_norm,
     marchenko_pastur_pdf,

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.polynomial import legendre
 
-from ._arguments import FloatArray
+from .arguments import FloatArray
 
 
 @lru_cache(maxsize=16)

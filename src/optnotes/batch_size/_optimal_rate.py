@@ -1,9 +1,4 @@
-"""Optimal learning rate against batch size for SGD, SignSGD, SoftSignSGD, Adam and Muon on a local quadratic problem.
-
-Every law is one ratio: with update φ̃ the loss falls by η a − η² b/2 on average, a = E[φ̃]ᵀg and b = tr(E[φ̃φ̃ᵀ]H), so
-η* = a/b and the largest decrease is a²/(2b). The optimisers differ in two moments of φ̃. Momentum divides the noise by
-(1+β₁)/(1−β₁). Chapters `optimal-learning-rate`, `mean-field`, `muon-batch-size` and `momentum-and-ema` use the module.
-"""
+"""The laws of the optimal learning rate, one function an optimiser, and what follows from them."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,24 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
-from optnotes._arguments import FloatArray, choice, real_array, real_number, require
-from optnotes._quadratic import MatrixQuadratic, Quadratic, Summary
-from optnotes._update_terms import RULES, Terms, momentum_share
+from optnotes._ground.arguments import FloatArray, choice, real_array, real_number, require
 
-__all__ = [
-    "MatrixQuadratic",
-    "Quadratic",
-    "StepsAndExamples",
-    "Summary",
-    "adam",
-    "expected_decrease",
-    "muon",
-    "sgd",
-    "sign_sgd",
-    "soft_sign_sgd",
-    "steps_and_examples",
-    "surge_batch_size",
-]
+from ._quadratic import MatrixQuadratic, Quadratic, Summary
+from ._update_terms import RULES, Terms, momentum_share
 
 Problem = Quadratic | Summary | MatrixQuadratic
 _DECADES = 6  # of 𝓑_simple on either side that the search for a surge covers

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optnotes._arguments import FloatArray, real_array, real_matrix, real_number, require
+from optnotes._ground.arguments import FloatArray, real_array, real_matrix, real_number, require
 
 _ROUNDING = 1e-10  # of the largest entry or eigenvalue: what assembling a Gram matrix may leave
 

@@ -6,9 +6,10 @@ from functools import partial
 import numpy as np
 from scipy.special import erf
 
-from optnotes._arguments import FloatArray, choice, real_number, require
-from optnotes._quadratic import MatrixQuadratic, Quadratic, Summary
+from optnotes._ground.arguments import FloatArray, choice, real_number, require
 from optnotes.moments import adam_update_mean, adam_update_rms
+
+from ._quadratic import MatrixQuadratic, Quadratic, Summary
 
 Terms = tuple[FloatArray, FloatArray]  # a and b, one entry per batch size
 _CERTAIN = 40.0  # mean over std from which a sign is certain in float64

@@ -8,8 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import sympy as sp
 from numpy.typing import ArrayLike, NDArray
+
+from ._extra import from_extra
+
+with from_extra():
+    import sympy as sp
 
 Z_MAX = 4.0
 """Largest accepted |z| of a Monte Carlo check: one false alarm in 16,000 before the seed is fixed."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import FloatArray, choice, generator, integer, real_matrix, real_number, require
-from .matrix_sign import msign
-from .steepest import retract, stiefel
+from optnotes._ground.arguments import FloatArray, choice, generator, integer, real_matrix, real_number, require
+from optnotes.matrix_sign import msign
+from optnotes.steepest import retract, stiefel
 
 IntArray = NDArray[np.int64]
 

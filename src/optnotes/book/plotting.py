@@ -8,13 +8,17 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib.pyplot as plt
-from cycler import cycler
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from ._arguments import FloatArray, real_array, require
+from optnotes._ground.arguments import FloatArray, real_array, require
+
+from ._extra import from_extra
+
+with from_extra():
+    import matplotlib.pyplot as plt
+    from cycler import cycler
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LIGHT: Mapping[str, str] = {
     "ink": "#1f2933",

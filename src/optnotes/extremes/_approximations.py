@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from optnotes import _maximum
-from optnotes._arguments import FloatArray, integer, real_number, require
+from optnotes._ground.arguments import FloatArray, integer, real_number, require
+
+from . import _maximum
 
 _LARGEST_ORDER = 20
 

@@ -1,9 +1,4 @@
-"""The largest of n independent standard normal variables: law, moments, approximations, rounding ties.
-
-The chapter `maximum-of-normals` derives what stands here. n is any real number ≥ 1, where a real n means the law with
-distribution function Φ(z)ⁿ; Python integers too large for a float are welcome, up to e^100000. Functions take a number
-or an array of any shape and return a float or an array of that shape.
-"""
+"""Law, moments and Laplace point of the largest of n independent standard normal variables."""
 
 import math
 
@@ -11,22 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from optnotes import _maximum
-from optnotes._approximations import expected_max_asymptotic, expected_max_plugin
-from optnotes._arguments import FloatArray, real_array
-from optnotes._ties import tie_probability
+from optnotes._ground.arguments import FloatArray, real_array
 
-__all__ = [
-    "expected_max",
-    "expected_max_asymptotic",
-    "expected_max_plugin",
-    "max_cdf",
-    "max_pdf",
-    "max_ppf",
-    "mode_max",
-    "tie_probability",
-    "variance_max",
-]
+from . import _maximum
 
 
 def max_cdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:

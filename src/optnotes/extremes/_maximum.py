@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import interpolate, special
 
-from optnotes._arguments import FloatArray, real_array, require
+from optnotes._ground.arguments import FloatArray, real_array, require
 
 LARGEST_LOG = 1e5  # up to here a maximum beyond 448, the end of float8_e4m3fn, has a probability below e^(−350)
 _INTEGER_CAP = 2**1022  # larger Python ints may not fit into a float64: their logarithm is taken as an integer's

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from optnotes import _maximum
-from optnotes._arguments import FloatArray, choice
+from optnotes._ground.arguments import FloatArray, choice
+
+from . import _maximum
 
 _FORMATS = {  # explicit bits of the significand, exponent of the smallest normal number
     "bfloat16": (7, -126),

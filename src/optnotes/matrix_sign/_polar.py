@@ -1,12 +1,10 @@
-"""The polar factor msign(M) = U Vᵀ, the sign of a square matrix, and what surrounds them.
-
-Muon steps along msign of the momentum; the chapters on steepest descent derive why. Wide matrices are transposed.
-"""
+"""The polar factor by SVD, Gram matrix or polynomials; the sign of a square matrix; norms and parts beside them."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arguments import FloatArray, choice, integer, real_array, real_matrix, require
+from optnotes._ground.arguments import FloatArray, choice, integer, real_array, real_matrix, require
+
 from ._polar_polynomials import polar_express
 
 GRAM_GUARD = 1e-4

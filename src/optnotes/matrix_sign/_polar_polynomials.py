@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._arguments import FloatArray
+from optnotes._ground.arguments import FloatArray
 
 
 def polar_express(steps: int) -> FloatArray:

@@ -13,7 +13,7 @@ from scipy.interpolate import BSpline, make_interp_spline
 from scipy.linalg import eigh_tridiagonal
 from scipy.special import expit
 
-from optnotes._arguments import FloatArray
+from optnotes._ground.arguments import FloatArray
 
 _NEGLIGIBLE = 40.0  # e^-40 is below the last digit of a float64
 _SMALLEST = 1e-300  # stands for 0 where a logarithm is taken

@@ -1,15 +1,12 @@
-"""Stationary moments of exponential moving averages under iid gradients, and of Adam's update m/√v built from them.
-
-Chapters `momentum-and-ema` and `weight-rms` use them. The mean field takes the root of a ratio of means; the exact
-values come from a Laplace transform (`_laplace`), the correction between the two from a second-order expansion.
-"""
+"""Stationary moments of the momentum and of Adam's update, and the signal-to-noise ratio read back from them."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from optnotes._arguments import FloatArray, choice, real_array, real_number, require
-from optnotes._laplace import TiltedMoments
+from optnotes._ground.arguments import FloatArray, choice, real_array, real_number, require
+
+from ._laplace import TiltedMoments
 
 _METHODS = ("mean-field", "corrected", "exact")
 

@@ -13,10 +13,11 @@ from functools import cache
 import numpy as np
 from scipy import special
 
+from optnotes._ground.arguments import FloatArray
+from optnotes._ground.quadrature import gauss
+
 from . import _tracy_widom
-from ._arguments import FloatArray
 from ._laguerre_pfaffian import ensemble, mean_largest, mean_smallest
-from ._quadrature import gauss
 
 _ORDER = 6
 _FITTED_M = (5, 7, 11, 22, 60)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from ._arguments import FloatArray
-from ._quadrature import gauss, interval
+from optnotes._ground.arguments import FloatArray
+from optnotes._ground.quadrature import gauss, interval
 
 _PANEL = 32  # nodes of a Gauss-Legendre panel
 _TAIL = 40  # nodes across the part that a change of the interval cuts off

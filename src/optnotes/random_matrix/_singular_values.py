@@ -1,16 +1,13 @@
-"""Extreme singular values of an n×m matrix of independent standard normal entries: chapter `spectral-norm`.
-
-Exact means and distribution functions, closed forms, asymptotics and bounds; draws from the exact law that
-never form the matrix; the Marchenko–Pastur density. A wide matrix is treated as its transpose.
-"""
+"""Means, distribution functions and draws of the extreme singular values; every method goes through here."""
 
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optnotes._ground.arguments import FloatArray, choice, generator, integer, real_array, real_number
+
 from . import _bidiagonal, _edge_expansion, _laguerre_pfaffian, _tracy_widom
-from ._arguments import FloatArray, choice, generator, integer, real_array, real_number
 
 METHODS = ("exact", "closed-form", "tracy-widom", "gordon")
 EXACT_LIMIT = 1024

@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 from scipy import special
 
-from ._arguments import FloatArray
-from ._quadrature import gauss, interval
+from optnotes._ground.arguments import FloatArray
+from optnotes._ground.quadrature import gauss, interval
 
 _NODES = 56
 _KERNEL_REACH = 16.0  # Ai(16) ≈ 4e-20

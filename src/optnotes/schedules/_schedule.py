@@ -1,10 +1,4 @@
-"""Learning rates over time, with their integrals in closed form.
-
-A schedule is a rate η(t) of real time t. **Step t = 1, 2, … of a run uses η(t)**, so a warm-up of w steps
-starts at η(1) = η_max/w and reaches η_max at step w, and a schedule of T steps ends with η(T). The sum over
-the steps 1, …, t is `total(t)` + (η(t) − η(0))/2 + …, a relative difference of about 1/t. The chapters on
-weight decay use these objects; the same objects serve for a weight decay that changes in time.
-"""
+"""The schedule, a chain of pieces, and the functions that build the usual ones."""
 
 import itertools
 from collections.abc import Callable
@@ -13,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optnotes._arguments import FloatArray, integer, real_array, real_number, require
-from optnotes._pieces import HalfCosine, InverseSqrt, InverseTime, Piece, Straight
+from optnotes._ground.arguments import FloatArray, integer, real_array, real_number, require
+
+from ._pieces import HalfCosine, InverseSqrt, InverseTime, Piece, Straight
 
 
 @dataclass(frozen=True)

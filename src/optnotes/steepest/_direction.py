@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ._arguments import FloatArray
+from optnotes._ground.arguments import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

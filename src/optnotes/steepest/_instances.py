@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from ._arguments import FloatArray
+from optnotes._ground.arguments import FloatArray
 
 
 def stiefel_8x4() -> tuple[FloatArray, FloatArray]:
@@ -25,5 +25,5 @@ def stiefel_8x4() -> tuple[FloatArray, FloatArray]:
     >>> bool(np.linalg.norm(weight.T @ weight - np.eye(4), 2) < 1e-6)
     True
     """
-    record = json.loads(files("optnotes").joinpath("data/stiefel_8x4.json").read_text(encoding="utf-8"))
+    record = json.loads(files("optnotes.steepest").joinpath("data/stiefel_8x4.json").read_text(encoding="utf-8"))
     return np.array(record["gradient"]), np.array(record["weight"])

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.linalg import eigvals
 
-from ._arguments import FloatArray
+from optnotes._ground.arguments import FloatArray
+
 from ._norm_ball_model import EPS, Pairs, balanced, model_step, moved_factor, pairs_at
 from ._secular import rank_one, secular_root
 

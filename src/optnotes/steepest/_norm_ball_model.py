@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from ._arguments import FloatArray
+from optnotes._ground.arguments import FloatArray
 
 EPS = float(np.finfo(float).eps)
 

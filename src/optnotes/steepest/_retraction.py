@@ -1,19 +1,12 @@
-"""Directions of steepest descent under a norm, tangent to a manifold, with certificates; the chapters on Muon use it.
-
-Every solver maximises ⟨G, Φ⟩ and returns a frozen `Direction`; a minimiser steps along −Φ and calls `retract`. Wide
-matrices are transposed.
-"""
+"""The way back to the manifold after a step along a tangent direction."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arguments import FloatArray, choice, real_array, real_matrix, real_number, require
-from ._direction import Direction
-from ._spheres import norm_ball_tangent, spectral_sphere, sphere
-from ._stiefel import on_manifold, orthogonal, stiefel
-from .matrix_sign import msign
+from optnotes._ground.arguments import FloatArray, choice, real_array, real_matrix, real_number, require
+from optnotes.matrix_sign import msign
 
-__all__ = ["Direction", "norm_ball_tangent", "orthogonal", "retract", "spectral_sphere", "sphere", "stiefel"]
+from ._stiefel import on_manifold
 
 
 def retract(weight: ArrayLike, direction: ArrayLike, lr: float, *, manifold: str = "stiefel") -> FloatArray:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optnotes._ground.arguments import choice, integer, real_array, real_matrix, real_number, require
+
 from . import _norm_ball
-from ._arguments import choice, integer, real_array, real_matrix, real_number, require
 from ._direction import Direction
 from ._stiefel import assembled, solve
 from ._stiefel_problem import Ledger, reduced

@@ -3,13 +3,14 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arguments import FloatArray, choice, integer, real_matrix, real_number, require
+from optnotes._ground.arguments import FloatArray, choice, integer, real_matrix, real_number, require
+from optnotes.matrix_sign import msign
+
 from ._direction import Direction
 from ._stiefel_closed import two_columns
 from ._stiefel_newton import newton
 from ._stiefel_peers import METHODS
 from ._stiefel_problem import Ledger, reduced
-from .matrix_sign import msign
 
 OFF_MANIFOLD = 1e-5
 """Largest accepted ‖WᵀW − I‖₂; weights stored in float32 stay within 1e-6."""

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ._arguments import FloatArray
+from optnotes._ground.arguments import FloatArray
+
 from ._stiefel_problem import EPS, Ledger
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._arguments import FloatArray
+from optnotes._ground.arguments import FloatArray
+
 from ._stiefel_problem import EPS, Ledger
 
 SMOOTHING = 2.0

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import minimize
 
-from ._arguments import FloatArray
+from optnotes._ground.arguments import FloatArray
+
 from ._stiefel_problem import Ledger
 
 

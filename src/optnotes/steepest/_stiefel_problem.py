@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ._arguments import FloatArray
+from optnotes._ground.arguments import FloatArray
 
 EPS = float(np.finfo(float).eps)
 

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.special import erf, gammaln, zeta
 
 from optnotes import moments
-from optnotes._arguments import FloatArray, require
-from optnotes._laplace import decaying_sum_rule
+from optnotes._ground.arguments import FloatArray, require
+from optnotes.moments._laplace import decaying_sum_rule
 
 
 def adam_sum(beta1: float, beta2: float, decay: float, snr: float, method: str) -> tuple[float, float]:

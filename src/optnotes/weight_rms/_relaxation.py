@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import dawsn, erfcx, expi, exprel
 
-from optnotes._pieces import InverseSqrt, InverseTime, Piece, Straight
+from optnotes.schedules._pieces import InverseSqrt, InverseTime, Piece, Straight
 
 FloatArray = NDArray[np.float64]
 Form = Callable[[float, FloatArray], FloatArray]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import exprel
 
-from optnotes._arguments import FloatArray, require
-from optnotes._recurrence import linear_recurrence, running_sum
+from optnotes._ground.arguments import FloatArray, require
+from optnotes._ground.recurrence import linear_recurrence, running_sum
 from optnotes.schedules import Schedule, per_step
 
 Rate = ArrayLike | Schedule

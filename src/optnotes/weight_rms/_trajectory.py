@@ -1,8 +1,4 @@
-"""Root mean square of the weights under decoupled weight decay, in equilibrium and along a schedule.
-
-Gradients are independent, identically distributed, and free of the weights; the update is Adam's with v replaced
-by its mean, or the sign of the momentum. The chapters `weight-rms` and `weight-rms-schedules` derive the formulas.
-"""
+"""The weight RMS step by step, as an ordinary differential equation, and in equilibrium."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,13 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erf, exprel
 
-from optnotes._arguments import FloatArray, choice, integer, real_array, real_number, require
-from optnotes._equilibrium import adam_sum, sign_sum
-from optnotes._recurrence import linear_recurrence
-from optnotes._relaxation import relaxed
-from optnotes._sign_modes import sign_modes
-from optnotes._slow_variation import Rate, mean_exponentials, slow_sum, step_integrals, step_rates
+from optnotes._ground.arguments import FloatArray, choice, integer, real_array, real_number, require
+from optnotes._ground.recurrence import linear_recurrence
+from optnotes.moments._sign_modes import sign_modes
 from optnotes.schedules import Schedule
+
+from ._equilibrium import adam_sum, sign_sum
+from ._relaxation import relaxed
+from ._slow_variation import Rate, mean_exponentials, slow_sum, step_integrals, step_rates
 
 Method = Literal["exact", "slow", "ode", "closed-form"]
 Approximation = Literal["mean-field", "corrected", "exact"]
