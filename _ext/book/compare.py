@@ -33,7 +33,7 @@ _REAL = r"(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\d
 _TOKEN = re.compile(
     rf"""(?<![\w.])(?<![^\W\d]-)(?:  # neither inside a word nor after the hyphen of one
         (?P<complex>\((?P<in_real>[-+]?{_REAL})(?P<in_imag>[-+]{_REAL})j\)
-            |(?P<real>[-+]?{_REAL})?(?P<imag>(?(real)[-+]|[-+]?){_REAL})j(?!\w))
+            |(?P<real>[-+]?{_REAL}[ ]*)?(?P<imag>(?(real)[-+]|[-+]?){_REAL})j(?!\w))
         |(?P<number>[-+]?{_REAL})(?!\w|\.\d))
     |(?P<space>\s+)|(?P<open>[\[({{])|(?P<close>[\])}}])|(?P<comma>,)|(?P<word>\w+)|(?P<mark>.)""",
     re.VERBOSE,
@@ -284,7 +284,7 @@ def _other_words(stored: str, fresh: str) -> Deviation:
 
 
 def _largest(deviations: Iterable[Deviation]) -> Deviation:
-    return max(deviations, key=lambda deviation: deviation.worst, default=Deviation())
+    return max((found for found in deviations if found.worst), key=lambda found: found.worst, default=Deviation())
 
 
 def _split(outputs: Sequence[Any]) -> tuple[dict[str, str], list[Any]]:
