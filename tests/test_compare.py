@@ -199,7 +199,6 @@ OUTPUTS = {
     "latex": (result(text_plain="x", text_latex="1.5"), result(text_plain="x", text_latex="1.5000000000001")),
     "another form": (result(text_plain="x"), result(text_plain="x", text_latex="x")),
     "a missing picture": (result(text_plain="x", **{"image/svg+xml": "<svg/>"}), result(text_plain="x")),
-    "shown, not returned": (result(text_plain="x"), new_output("display_data", data={"text/plain": "x"})),
     "stream": (new_output("stream", text="1.5\n"), new_output("stream", text="1.6\n")),
     "stderr": (new_output("stream", text="a"), new_output("stream", name="stderr", text="a")),
     "error": (new_output("error", ename="E", evalue="a"), new_output("error", ename="E", evalue="b")),
@@ -221,6 +220,10 @@ def test_a_stream_may_come_in_pieces_and_noise_is_measured():
     moved = outputs_deviation([result(text_plain="2.0")], [result(text_plain="2.0000000010")])
     assert moved.worst == pytest.approx(0.5, rel=1e-6)
     assert moved.where == "output 1, text/plain, number 1"
+
+
+def test_a_result_that_is_displayed_instead_of_returned_shows_the_same():
+    assert not outputs_deviation([result(text_plain="x")], [new_output("display_data", data={"text/plain": "x"})]).fails
 
 
 def test_of_several_outputs_the_worst_is_reported():

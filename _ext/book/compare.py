@@ -134,9 +134,13 @@ def describe(stored: Sequence[Any], fresh: Sequence[Any]) -> list[str]:
     """Return what to print where the outputs of a cell fail: the worst deviation, then all that both show."""
     shown = []
     for title, outputs in (("stored", stored), ("found", fresh)):
-        texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+        texts = [output.get("text") or _plainest(output.get("data", {})) for output in outputs]
         shown += [f"{title}:", "\n".join(texts)[:LENGTH]]
     return [str(outputs_deviation(stored, fresh)), *shown]
+
+
+def _plainest(data: Mapping[str, Any]) -> str:
+    return next((str(data[mime]) for mime in ("text/plain", *sorted(set(data) - set(PICTURES))) if mime in data), "")
 
 
 def keep_stored(stored: Notebook, fresh: Notebook) -> None:
@@ -300,7 +304,7 @@ def _output_deviations(stored: Any, fresh: Any) -> Iterator[Deviation]:
     if stored["output_type"] == fresh["output_type"] == "error":
         yield text_deviation(f"{stored['ename']}: {stored['evalue']}", f"{fresh['ename']}: {fresh['evalue']}")
         return
-    forms = [[output["output_type"], *sorted(output.get("data", {}))] for output in (stored, fresh)]
+    forms = [sorted(output.get("data", ["error"])) for output in (stored, fresh)]
     if forms[0] != forms[1]:
         yield Deviation(math.inf, "its form", f"{', '.join(forms[0])} stored, {', '.join(forms[1])} found")
         return

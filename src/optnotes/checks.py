@@ -4,7 +4,6 @@ Chapters hand a judge to `optnotes.claims.Chapter.claim`, which also lets the sa
 `RIVAL_REPLACES` names the argument that the rival takes the place of.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -387,7 +386,7 @@ def _digits(figure: float, noise: float, form: str) -> str:
         low, middle, high = (f"{value:.{digits}{kind}}" for value in (figure - noise, figure, figure + noise))
         if _unsigned_zero(low) == _unsigned_zero(high):
             return _unsigned_zero(middle)
-    return f"{figure:.0e}" if math.isfinite(figure) else str(figure)
+    return f"{figure:.0e}" if abs(figure) > noise else "0"
 
 
 def _unsigned_zero(text: str) -> str:
