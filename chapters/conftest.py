@@ -1,40 +1,23 @@
-"""How nbval compares a chapter's stored outputs with fresh ones; extends nbval 0.11.0.
+"""How nbval compares a chapter's stored outputs with fresh ones: by `book.compare`; extends nbval 0.11.0.
 
-Floating-point numbers are compared as numbers: rounding noise of another processor passes, a change in the
-ninth digit fails. Integers, words and LaTeX are compared exactly. Figures are covered by the numbers printed
-from the plotted arrays, so their pictures are not compared. A cell that did not run has failed, whatever the
-reason, and a failure names the claims that its cell makes.
+A cell that did not run has failed, whatever the reason, and a failure names the claims that its cell makes.
 """
 
-import math
 import re
+import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from nbval.plugin import IPyNbCell, IPyNbFile
+from nbval.plugin import IPyNbCell
 
-RELATIVE = 1e-9  # one cell's arithmetic differs between processors by up to about 1e-12
-ABSOLUTE = 1e-14  # zeros are printed with their rounding noise
+sys.path.append(str(Path(__file__).parents[1] / "_ext"))
+from book.compare import NumericText, describe, outputs_deviation
 
-_FLOAT = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+)(?![\w])")
+__all__ = ["NumericText"]
+
 _CLAIM = re.compile(r"""\bclaim\(\s*["']([\w-]+)["']|\bclaim ([a-z0-9-]+):""")
-
-
-class NumericText(str):
-    """Text equal to another when the words between floating-point numbers are, and the numbers agree."""
-
-    __slots__ = ()
-    __hash__ = str.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, str) or _FLOAT.sub("#", self) != _FLOAT.sub("#", other):
-            return False
-        pairs = zip(_FLOAT.findall(self), _FLOAT.findall(other), strict=True)
-        return all(math.isclose(float(a), float(b), rel_tol=RELATIVE, abs_tol=ABSOLUTE) for a, b in pairs)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
 
 
 def claims_of(cell: Any) -> list[str]:
@@ -43,11 +26,9 @@ def claims_of(cell: Any) -> list[str]:
     return sorted({first or second for first, second in _CLAIM.findall(text)})
 
 
-def _comparable(_: IPyNbCell, value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _comparable(_, part) for key, part in value.items()}
-    is_formula = isinstance(value, str) and ("$" in value or "\\" in value)
-    return NumericText(value) if isinstance(value, str) and not is_formula else value
+def _agree(cell: IPyNbCell, fresh: list[Any], stored: list[Any], skip_compare: object = None) -> bool:  # noqa: ARG001
+    cell.comparison_traceback = describe(stored, fresh)
+    return not outputs_deviation(stored, fresh).fails
 
 
 def _explained(cell: IPyNbCell, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
@@ -56,17 +37,8 @@ def _explained(cell: IPyNbCell, excinfo: pytest.ExceptionInfo[BaseException]) ->
 
 
 _nbval_repr = IPyNbCell.repr_failure
-_nbval_setup = IPyNbFile.setup
-IPyNbCell.sanitize = _comparable
+IPyNbCell.compare_outputs = _agree
 IPyNbCell.repr_failure = _explained
-
-
-def _setup(notebook: IPyNbFile) -> None:
-    notebook.skip_compare = (*notebook.skip_compare, "image/svg+xml")
-    _nbval_setup(notebook)
-
-
-IPyNbFile.setup = _setup
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,7 @@
 """Every judge passes on a true statement, and fails on a planted fault, on empty input and when undecided."""
 
+import re
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -216,3 +218,112 @@ def test_monte_carlo_judges_the_worst_of_several_estimates():
 def test_every_judge_names_the_argument_that_a_rival_replaces():
     judges = {name for name in dir(checks) if getattr(getattr(checks, name), "__module__", "") == CheckError.__module__}
     assert set(checks.RIVAL_REPLACES) == {name for name in judges if name[0].islower() and name[0] != "_"}
+
+
+FAILURES = {
+    "agree": (
+        lambda: checks.agree([[1.0, 2.0], [3.0, 0.4]], [[1.0, 2.0], [3.0, 0.5]], rtol=1e-8),
+        "the routes differ by 0.2 relative, 2e+07 × the tolerance 1e-08 at index (1, 1): 0.4 against 0.5",
+    ),
+    "agree, nearly": (
+        lambda: checks.agree(0.50000000016, 0.5, rtol=1e-12),
+        "the routes differ by 3.2e-10 relative, 320 × the tolerance 1e-12: 0.50000000016 against 0.5",
+    ),
+    "agree, absolute": (
+        lambda: checks.agree([0.0, 1.5], [0.0, 1.0], rtol=0, atol=0.25),
+        "the routes differ by 0.25 relative after 0.25 absolute, the tolerance is 0 at index 1: 1.5 against 1",
+    ),
+    "approximate": (
+        lambda: checks.approximate([1.01, 1.05], 1.0, within=0.04, domain="a few"),
+        "the approximation misses by 0.05 relative, 1.25 × the tolerance 0.04 at index 1: 1.05 against 1, for a few",
+    ),
+    "bound above": (
+        lambda: checks.bound(0.0, [1.0, 2.0], [1.5, 1.9]),
+        "violated: tightest relative margin is -0.05 at index 1: 2 is above the upper bound 1.9",
+    ),
+    "bound below": (
+        lambda: checks.bound(1.1, 1.0, 2.0),
+        "violated: tightest relative margin is -0.1: 1 is below the lower bound 1.1",
+    ),
+    "order": (
+        lambda: checks.order(SCALES**-1.5, SCALES, -2),
+        "slope -1.500 (smallest two errors: -1.500) is not -2 ± 0.1 (± 0.2): 5 × the tolerance",
+    ),
+    "order, bent": (
+        lambda: checks.order([1e-2, 1e-4, 1e-6, 1e-8, 1e-9], SCALES, -2, within=0.3),
+        "slope -1.800 (smallest two errors: -1.000) is not -2 ± 0.3 (± 0.6): 1.67 × the tolerance",
+    ),
+    "monte_carlo": (
+        lambda: checks.monte_carlo([1.0, 0.95], [0.01, 0.01], [1.0, 1.0], resolution=0.05),
+        "z = -5.0: the sample contradicts the expected value: 0.95 ± 0.01 against 1 at index 1, "
+        "1.25 × the 4 standard errors allowed",
+    ),
+    "identity": (
+        lambda: checks.identity(sp.Matrix([[x, 2]]), sp.Matrix([[x, 3]])),
+        "not identical: the difference is -1.00000 at {} in entry (0, 1): 2.00000 against 3.00000",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_says_what_was_found_and_expected_where_and_how_far_beyond_tolerance(name):
+    judge, message = FAILURES[name]
+    with pytest.raises(RefutedError) as failure:
+        judge()
+    assert str(failure.value) == message
+
+
+def approximate(error):
+    return checks.approximate(1 + error, 1.0, within=0.06, domain="one point")
+
+
+def sampled(z):
+    return checks.monte_carlo(1 + z * 0.01, 0.01, 1.0, resolution=0.05)
+
+
+def bounded(margin):
+    return checks.bound(None, 1.0, 1 + margin)
+
+
+def rate(slope):
+    return checks.order(SCALES**slope, SCALES, slope)
+
+
+@pytest.mark.parametrize(
+    ("judge", "figure", "shown"),
+    [
+        (approximate, 0.0448, "error up to 4.5 % for one point"),
+        (approximate, 0.0445, "error up to 4.45 % for one point"),
+        (approximate, 0.05, "error up to 5 % for one point"),
+        (sampled, 1.0, "z = 1.0, would see 4 %"),
+        (sampled, 1.25, "z = 1.25, would see 4 %"),
+        (sampled, 0.0, "z = 0.0, would see 4 %"),
+        (sampled, -0.01, "z = 0.0, would see 4 %"),
+        (bounded, 0.01, "tightest margin 0.01"),
+        (bounded, 0.00995, "tightest margin 0.00995"),
+        (bounded, 0.0, "tightest margin 0"),
+        (rate, -1.0005, "slope -1.0005"),
+        (rate, -2.0, "slope -2.000"),
+    ],
+)
+def test_the_last_digit_shown_does_not_turn_with_the_noise(judge, figure, shown):
+    assert {judge(figure + noise).detail for noise in (0, 1e-13, 1e-12)} == {shown}
+
+
+@pytest.mark.parametrize(("judge", "figure"), [(approximate, 0.041), (sampled, 1.3), (bounded, 0.03), (rate, -2.2)])
+def test_the_noise_of_a_figure_is_more_than_that_of_its_inputs_and_less_than_1e_7(judge, figure):
+    evidence = judge(figure)
+    assert evidence.figure == pytest.approx(figure, rel=1e-12)
+    assert 1e-12 <= evidence.noise <= 1e-7 * abs(figure)
+
+
+def test_a_sample_reports_the_deviation_that_it_would_have_shown():
+    assert checks.monte_carlo([1.0, 4.0], [0.01, 0.02], [1.0, 4.0], resolution=0.1).resolution == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("judge", [approximate, sampled, bounded, rate])
+def test_the_words_are_the_detail_without_its_figures(judge):
+    evidence = judge(0.05)
+    parts = [part for part in re.split(r"\{figure\}|\{resolution\}", evidence.words) if part]
+    assert all(part in evidence.detail for part in parts)
+    assert not re.search(r"\d", evidence.words)

@@ -25,6 +25,30 @@ def test_a_false_claim_is_named():
         Chapter("demo").claim("two", "$x$", checks.identity, x, 2 * x, rival=x)
 
 
+@pytest.mark.parametrize("rival", [3.0, 1.1])
+def test_a_failure_names_the_claim_its_statement_and_its_source(rival):
+    value = 1.0 if rival == 1.1 else 2.0
+    with pytest.raises(CheckError) as failure:
+        Chapter("demo").claim("two", "$x_1$", checks.agree, value, 1.0, rtol=0.5, rival=rival, source="eq. (1)")
+    assert str(failure.value).startswith("claim two")
+    assert str(failure.value).endswith("\n  statement: $x_1$\n  source: eq. (1)")
+
+
+def test_a_record_holds_the_figure_as_a_number_with_its_noise_and_resolution():
+    claim = Chapter("demo").claim("two", "$x$", checks.monte_carlo, 1.01, 0.01, 1.0, resolution=0.05, rival=2.0)
+    record = json.loads(json.dumps(claim._repr_mimebundle_()[CLAIM_MIME]))
+    assert record["figure"] == pytest.approx(1.0)
+    assert record["resolution"] == pytest.approx(0.04)
+    assert 0 < record["noise"] < 1e-7
+    assert record["words"] == "z = {figure}, would see {resolution}"
+    assert record["detail"] == "z = 1.0, would see 4 %"
+
+
+def test_the_record_of_a_proof_has_words_and_no_figure():
+    claim = Chapter("demo").claim("two", "$x$", checks.identity, x, x, rival=2 * x)
+    assert (claim.figure, claim.resolution, claim.words) == (None, None, "identical")
+
+
 def test_a_judge_that_accepts_the_rival_decides_nothing():
     with pytest.raises(CheckError, match="claim three: the judge accepts the rival"):
         Chapter("demo").claim("three", "$x$", checks.agree, 1.0, 1.0, rtol=0.5, rival=1.1)

@@ -1,6 +1,7 @@
 """`make test` turns red: planted faults in notebooks and in a helper, seen through the real comparison."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from optnotes import checks
+from optnotes.claims import Chapter
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -16,7 +20,7 @@ def run_nbval(folder: Path, *, package: Path = ROOT / "src", timeout: int = 60) 
     """Run the notebooks of a folder as `make test` does, and return pytest's report, one line per cell."""
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--color=no", "--nbval"]
     options = ["--nbval-current-env", f"--nbval-cell-timeout={timeout}", f"--rootdir={folder}", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT / '_ext'}", "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [*command, *options], capture_output=True, text=True, env=environment, cwd=folder, check=False
     ).stdout
@@ -32,6 +36,11 @@ LATEX = "from IPython.display import display; display({'text/latex': '$%s$'}, ra
 NOTEBOOKS = {
     "noise": [cell("1 + 1e-12", "'x'"), cell("2 / 3", "0.6666666666661")],
     "change": [cell("2 / 3", "0.66666667333")],
+    "layout": [
+        cell("import numpy as np; np.array([[1.0, 0.0], [0.25, 1e3]])", "array([[1.00e+00, -1e-17], [0.25, 1000.]])")
+    ],
+    "shape": [cell("import numpy as np; np.array([[1.0, 0.0], [0.25, 1e3]])", "array([1.0, 0., 0.25, 1000.])")],
+    "sign": [cell("import numpy as np; np.array([1.5, -2.5])", "array([1.5, 2.5])")],
     "integer": [cell("10**12 + 1", "1000000000002")],
     "word": [cell("'slope -2.000'", "'Slope -2.000'")],
     "latex": [cell(LATEX % "1.5 x", "$1.5 x$", "text/latex")],
@@ -54,6 +63,21 @@ NOTEBOOKS = {
         )
     ],
 }
+CLAIM = """from optnotes import checks
+from optnotes.claims import Chapter
+Chapter('demo').claim('about-one', '$2$', checks.approximate, %r, 1.0, within=0.03, domain='B = 4', rival=2.0)"""
+
+
+def claim_cell(stored: float, fresh: float) -> nbformat.NotebookNode:
+    claim = Chapter("demo").claim(
+        "about-one", "$2$", checks.approximate, stored, 1.0, within=0.03, domain="B = 4", rival=2.0
+    )
+    shown = nbformat.v4.new_output("execute_result", data=claim._repr_mimebundle_(), execution_count=1)
+    return nbformat.v4.new_code_cell(CLAIM % fresh, execution_count=1, outputs=[shown])
+
+
+NOTEBOOKS["figure-noise"] = [claim_cell(1.0245000000005, 1.0244999999995)]  # at the tie of 2.4 and 2.5 %
+NOTEBOOKS["figure-change"] = [claim_cell(1.0245, 1.0245001)]
 NOTEBOOKS["tagged"] = [cell("1", "2")]
 NOTEBOOKS["tagged"][0].metadata["tags"] = ["nbval-ignore-output"]
 NOTEBOOKS["skipped"] = [cell("# NBVAL_SKIP\n1", "2")]
@@ -69,15 +93,16 @@ def report(tmp_path_factory):
     return run_nbval(folder, timeout=8)  # the dead kernel is waited for that long
 
 
-@pytest.mark.parametrize("name", ["noise", "latex"])
+@pytest.mark.parametrize("name", ["noise", "latex", "layout", "figure-noise"])
 def test_rounding_noise_passes(report, name):
     assert f"PASSED {name}.ipynb::Cell 0" in report
     assert f"FAILED {name}.ipynb" not in report
 
 
-@pytest.mark.parametrize(
-    "name", ["change", "integer", "word", "wrong-latex", "align", "stderr", "ignored", "tagged", "skipped", "claim"]
-)
+FAULTS = ["change", "shape", "sign", "integer", "word", "wrong-latex", "align", "stderr", "claim", "figure-change"]
+
+
+@pytest.mark.parametrize("name", [*FAULTS, "ignored", "tagged", "skipped"])
 def test_a_planted_difference_fails(report, name):
     assert f"FAILED {name}.ipynb::Cell 0" in report
 
@@ -90,6 +115,13 @@ def test_a_failure_names_notebook_cell_claim_and_both_outputs(report):
     assert "claim.ipynb, cell 0, claims: two-is-two" in report
     assert "within 1e-06" in report
     assert "within 1e-09" in report
+
+
+def test_a_failure_says_which_number_moved_and_by_how_much(report):
+    assert "number 2, at index 1: 2.5 stored, -2.5 found, 2 relative, 2e+09 × the tolerance" in report
+    assert re.search(
+        r"figure of claim about-one: 0.0245\d* stored, 0.0245001\d* found, 1e-07 apart, .* × the noise", report
+    )
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +142,8 @@ def run_chapter(tmp_path_factory):
 
 def test_a_wrong_factor_in_a_helper_turns_the_chapter_red_and_names_the_claims(run_chapter):
     report = run_chapter(("2 * math.pi", "3 * math.pi"))
-    assert "claim package-density of maximum-of-normals fails" in report
+    assert "claim package-density of maximum-of-normals fails: the routes differ by" in report
+    assert re.search(r"relative, [\d.e+]+ × the tolerance 1e-11 at index .*: .* against ", report)
     assert "claim package-mode of maximum-of-normals fails" in report
 
 

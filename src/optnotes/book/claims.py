@@ -29,7 +29,11 @@ TERMS = {"rtol", "atol", "within", "resolution", "standard_error", "domain"}
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement that a judge passed, as the results page shows it."""
+    """A statement that a judge passed, as the results page shows it.
+
+    `figure`, `noise`, `resolution` and `words` are those of `checks.Evidence`: what is compared, where the digits
+    shown in `detail` are only rounded.
+    """
 
     id: str
     chapter: str
@@ -38,6 +42,10 @@ class Claim:
     detail: str
     source: str
     rests_on: tuple[str, ...] = ()
+    figure: float | None = None
+    noise: float = 0.0
+    resolution: float | None = None
+    words: str = ""
 
     def __repr__(self) -> str:
         return f"claim {self.id}: {self.kind} ({self.detail}); rival rejected; source: {self.source}"
@@ -110,9 +118,24 @@ class Chapter:
         try:
             evidence = judge(*args, **options)
         except CheckError as error:
-            raise CheckError(f"claim {id} of {self.slug} fails: {error}") from None
-        _reject(id, judge, args, options, rival)
-        self._claims[id] = Claim(id, self.slug, statement, evidence.kind, evidence.detail, source, tuple(rests_on))
+            raise CheckError(f"claim {id} of {self.slug} fails: {error}{_stated(statement, source)}") from None
+        try:
+            _reject(id, judge, args, options, rival)
+        except CheckError as error:
+            raise CheckError(f"{error}{_stated(statement, source)}") from None
+        self._claims[id] = Claim(
+            id,
+            self.slug,
+            statement,
+            evidence.kind,
+            evidence.detail,
+            source,
+            tuple(rests_on),
+            figure=evidence.figure,
+            noise=evidence.noise,
+            resolution=evidence.resolution,
+            words=evidence.words or evidence.detail,
+        )
         return self._claims[id]
 
     def verdict(self, equation: str, printed: str, verdict: str, *claims: str, correct: str = "") -> Verdict:
@@ -131,6 +154,11 @@ class Chapter:
         if (verdict == "right") == bool(correct):
             raise ValueError(f"`correct` must be given exactly when the print is not right, got {correct!r}")
         return Verdict(self.slug, equation, printed, verdict, correct, claims)
+
+
+def _stated(statement: str, source: str) -> str:
+    """Return the lines of a failure that say what was claimed, and where it comes from."""
+    return f"\n  statement: {statement}\n  source: {source}"
 
 
 def _reject(
