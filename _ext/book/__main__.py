@@ -1,42 +1,78 @@
 """Command line of the build: `python -m book build | refresh [slug …] | ledger [--check]`."""
 
 import argparse
+import errno
+import os
 import signal
 import sys
 from pathlib import Path
 
-from .build import BuildError, build
-from .execute import CellError, refresh
+from .build import build
+from .execute import TIMEOUT, CellError, refresh
 from .ledger import CLAIMS, LedgerError, collect, dump
 from .notebooks import chapters
+from .processes import Stopped, stop_on_signals
+from .render import BuildError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def main() -> int:
     """Run one command in the repository that holds this package; return the exit status."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an orderly exit takes the workers along
     root = Path(__file__).resolve().parents[2]
     arguments = _parser().parse_args()
+    stop_on_signals()
     try:
         match arguments.command:
             case "build":
-                build(root)
+                build(root, arguments.cell_timeout)
             case "refresh":
-                refresh(root, arguments.slugs)
+                refresh(root, arguments.slugs, arguments.cell_timeout)
                 _write_ledger(root, check=False)
             case "ledger":
                 _write_ledger(root, check=arguments.check)
+    except Stopped as stop:
+        name = signal.Signals(stop.number).name
+        return _complain(
+            f"stopped by {name}; what is done is kept, and the next run goes on from there", 128 + stop.number
+        )
+    except OSError as error:
+        return _complain(_explained(error, root))
     except (BuildError, CellError, LedgerError, ValueError) as error:
-        print(f"book: {error}", file=sys.stderr)
-        return 1
+        return _complain(str(error))
     return 0
+
+
+def _complain(text: str, status: int = 1) -> int:
+    print(f"book: {text}", file=sys.stderr)
+    return status
+
+
+def _explained(error: OSError, root: Path) -> str:
+    """Return what an error of the file system means for the build, and what helps."""
+    number = next((number for number in FULL if os.strerror(number) in str(error)), error.errno)  # a copy has no errno
+    if number in FULL:
+        return (
+            f"no space left in {error.filename or root / '_build'} ({os.strerror(number)}): free some and run this "
+            "again; the site is as it was, and notebooks that were executed are kept"
+        )
+    if error.errno in CLOSED:
+        return (
+            f"may not write {error.filename or root / '_build'} ({error.strerror}): the build needs to write below "
+            f"{root}; make that folder writable, or copy the repository to a place of your own"
+        )
+    return f"{type(error).__name__}: {error}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="book", description="Build the book, its outputs and its ledger of claims.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="execute what changed and build the site into _build/html")
+    built = commands.add_parser("build", help="execute what changed and build the site into _build/html")
     refreshed = commands.add_parser("refresh", help="execute notebooks in place and rewrite claims.json")
     refreshed.add_argument("slugs", nargs="*", help="chapters to execute; all when none is named")
+    for command in (built, refreshed):
+        command.add_argument("--cell-timeout", type=int, default=TIMEOUT, help="seconds for a cell (%(default)s)")
     ledger = commands.add_parser("ledger", help="write claims.json from the stored outputs")
     ledger.add_argument("--check", action="store_true", help="write nothing; fail when claims.json differs")
     return parser
