@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
-from .build import build
-from .execute import TIMEOUT, CellError, refresh
+from .current import CURRENT, is_current
+from .errors import BookError
 from .ledger import CLAIMS, LedgerError, collect, dump
-from .notebooks import chapters
+from .notebooks import chapters, replace
 from .processes import Stopped, stop_on_signals
-from .render import BuildError
+from .progress import say
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -24,24 +25,31 @@ def main() -> int:
     arguments = _parser().parse_args()
     stop_on_signals()
     try:
-        match arguments.command:
-            case "build":
-                build(root, arguments.cell_timeout)
-            case "refresh":
-                refresh(root, arguments.slugs, arguments.cell_timeout)
-                _write_ledger(root, check=False)
-            case "ledger":
-                _write_ledger(root, check=arguments.check)
+        _run(root, **vars(arguments))
     except Stopped as stop:
         name = signal.Signals(stop.number).name
-        return _complain(
-            f"stopped by {name}; what is done is kept, and the next run goes on from there", 128 + stop.number
-        )
+        text = f"stopped by {name}: the site is as it was, and notebooks that were executed are kept for the next run"
+        return _complain(text, 128 + stop.number)
     except OSError as error:
         return _complain(_explained(error, root))
-    except (BuildError, CellError, LedgerError, ValueError) as error:
+    except (BookError, ValueError) as error:
         return _complain(str(error))
     return 0
+
+
+def _run(root: Path, command: str, **options: Any) -> None:
+    if command == "ledger":
+        _write_ledger(root, **options)
+    elif command == "build" and is_current(root):
+        say(CURRENT)
+    else:
+        from . import build, execute  # noqa: PLC0415 - takes seconds, which nobody waits for when nothing is to be done
+
+        if command == "build":
+            build.build(root, **options)
+        else:
+            execute.refresh(root, **options)
+            _write_ledger(root, check=False)
 
 
 def _complain(text: str, status: int = 1) -> int:
@@ -59,8 +67,8 @@ def _explained(error: OSError, root: Path) -> str:
         )
     if error.errno in CLOSED:
         return (
-            f"may not write {error.filename or root / '_build'} ({error.strerror}): the build needs to write below "
-            f"{root}; make that folder writable, or copy the repository to a place of your own"
+            f"no access to {error.filename or root / '_build'} ({error.strerror}): the build writes below {root}; make "
+            "that folder writable, or clone the repository into one of your own"
         )
     return f"{type(error).__name__}: {error}"
 
@@ -72,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     refreshed = commands.add_parser("refresh", help="execute notebooks in place and rewrite claims.json")
     refreshed.add_argument("slugs", nargs="*", help="chapters to execute; all when none is named")
     for command in (built, refreshed):
-        command.add_argument("--cell-timeout", type=int, default=TIMEOUT, help="seconds for a cell (%(default)s)")
+        command.add_argument(
+            "--cell-timeout", type=int, dest="timeout", default=argparse.SUPPRESS, help="seconds that a cell may run"
+        )
     ledger = commands.add_parser("ledger", help="write claims.json from the stored outputs")
     ledger.add_argument("--check", action="store_true", help="write nothing; fail when claims.json differs")
     return parser
@@ -81,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 def _write_ledger(root: Path, check: bool) -> None:
     text, path = dump(collect(chapters(root))), root / CLAIMS
     if not check:
-        path.write_text(text, encoding="utf-8")
+        replace(path, lambda part: part.write_text(text, encoding="utf-8"))
     elif not path.exists() or path.read_text(encoding="utf-8") != text:
         raise LedgerError(f"{CLAIMS} differs from the outputs of the notebooks: run `make refresh` and commit it")
 

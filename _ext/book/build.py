@@ -8,18 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import cache
-from .cache import hash_files
+from .current import CURRENT, INPUTS, KEY, input_key, is_current
+from .errors import BookError
 from .execute import TIMEOUT, execute_all
 from .ledger import CLAIMS, collect, dump
 from .lock import Record, sole_build
 from .notebooks import chapters, code_cells, documents, read, write
 from .progress import say
-from .render import BuildError, render
+from .render import render
 from .verify import problems
-
-KEY = ".key"
-INPUTS = ("_config.yml", "_toc.yml", "references.bib", "requirements.lock")
-TREES = ("chapters", "src", "_ext")
 
 
 def build(root: Path, timeout: int = TIMEOUT) -> None:
@@ -29,31 +26,16 @@ def build(root: Path, timeout: int = TIMEOUT) -> None:
 
     Raises
     ------
-    BuildError
-        Sphinx warned or failed, or a page does not pass `verify.problems`.
-    CellError, LedgerError
-        A notebook fails, or its claims do.
+    BookError
+        A notebook fails, or its claims do; Sphinx warned or failed; a page does not pass `verify.problems`.
     """
-    if _said_current(root):
-        return
     with sole_build(root) as record:
         _recover(root / "_build" / "html")
-        if not _said_current(root):  # by the build that this one has waited for
-            with _work_folder(root) as work:
-                _build(root, work, timeout, record)
-
-
-def is_current(root: Path) -> bool:
-    """Return whether `_build/html` holds every page, built from the sources as they are now."""
-    html = root / "_build" / "html"
-    pages = [html / f"{document}.html" for document in documents(root)]
-    stored = (html / KEY).read_text() if (html / KEY).exists() else ""
-    return stored == input_key(root) and all(page.exists() for page in pages)
-
-
-def input_key(root: Path) -> str:
-    """Return a hash of everything that the site depends on."""
-    return hash_files(_inputs(root), root)
+        if is_current(root):  # by the build that this one has waited for
+            say(CURRENT)
+            return
+        with _work_folder(root) as work:
+            _build(root, work, timeout, record)
 
 
 def swap(new: Path, place: Path) -> None:
@@ -80,12 +62,6 @@ def _old(place: Path) -> Path:
     return place.with_name(f"{place.name}.old")
 
 
-def _said_current(root: Path) -> bool:
-    if current := is_current(root):
-        say("_build/html is up to date")
-    return current
-
-
 @contextlib.contextmanager
 def _work_folder(root: Path) -> Iterator[Path]:
     """Give an empty folder in `_build`, and remove it in the end, whatever that is."""
@@ -105,22 +81,10 @@ def _build(root: Path, work: Path, timeout: int, record: Record) -> None:
     pages = documents(stage)
     site = render(stage, work / "site", root / "_build" / "sphinx.log", len(pages), record)
     if found := problems(site, pages):
-        raise BuildError("the pages are not fit to be shown:\n" + "\n".join(found))
+        raise BookError("the pages are not fit to be shown:\n" + "\n".join(found))
     (site / KEY).write_text(key)
     swap(site, root / "_build" / "html")
     say(f"{len(pages)} pages in _build/html, {time.monotonic() - start:.1f} s in all")
-
-
-def _inputs(root: Path) -> Iterator[Path]:
-    yield from (root / name for name in INPUTS if (root / name).exists())
-    for tree in TREES:
-        yield from _files(root / tree)
-
-
-def _files(tree: Path) -> Iterator[Path]:
-    for path in tree.rglob("*"):
-        if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.relative_to(tree).parts):
-            yield path
 
 
 def _stage(root: Path, stage: Path) -> Path:

@@ -17,6 +17,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from traitlets import default
 
 from . import cache
+from .errors import BookError
 from .lock import Record, sole_build
 from .notebooks import Notebook, chapters, code_cells, normalise, read, write
 from .progress import Progress
@@ -25,7 +26,7 @@ TIMEOUT = 120
 """Seconds that one cell may run, as in `make test`."""
 
 
-class CellError(RuntimeError):
+class CellError(BookError):
     """A cell failed: names the notebook, the cell and its error."""
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,17 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
+from .errors import BookError
 from .lock import Record
 from .processes import end_children, end_tree, follow_parent, mark, marked
-from .progress import Progress
+from .progress import Progress, say
 
 LAUNCH = "from book.render import main; main()"
 PHASES = {"reading sources": "reading", "writing output": "writing"}
-"""The phases that go through all pages: how Sphinx's lines about a page begin, and what we call it."""
-
-
-class BuildError(RuntimeError):
-    """The site could not be built; the previous one is still in place."""
+"""The phases that go through all pages, by Sphinx's names."""
+PAGE = re.compile(rf"(?:\x1b\[\d+m)*({'|'.join(PHASES)})\.\.\. (?:\x1b\[[\d;]+m)*\[ *\d+%\]")
+"""A line of Sphinx that names a page; it may be coloured."""
 
 
 def render(stage: Path, output: Path, log: Path, pages: int, record: Record) -> Path:
@@ -27,11 +27,12 @@ def render(stage: Path, output: Path, log: Path, pages: int, record: Record) -> 
 
     Raises
     ------
-    BuildError
+    BookError
         Sphinx warned or failed.
     OSError
         It had no space left on the disk.
     """
+    say(f"rendering {pages} pages")
     command = [sys.executable, "-c", LAUNCH, "build", str(stage), "--path-output", str(output), "-n", "-W"]
     process = subprocess.Popen(
         [*command, "--keep-going"], env=_environment(), encoding="utf-8", errors="replace",
@@ -48,7 +49,7 @@ def render(stage: Path, output: Path, log: Path, pages: int, record: Record) -> 
     if status and os.strerror(errno.ENOSPC) in "".join(lines):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(output))
     if status:
-        raise BuildError(f"Sphinx stopped with a warning or an error:\n{_gist(lines)}")
+        raise BookError(f"Sphinx stopped with a warning or an error:\n{_gist(lines)}")
     return output / "_build" / "html"
 
 
@@ -80,9 +81,8 @@ def _follow(output: Iterable[str], log: IO[str], pages: int) -> Iterator[str]:
         last = ""
         for line in output:
             log.write(line)
-            phase = line.partition("...")[0]
-            if phase in PHASES:
-                if phase != last:
+            if match := PAGE.match(line):
+                if (phase := match[1]) != last:
                     running.close()
                     running.enter_context(progress.item(f"{PHASES[phase]} {pages} pages"))
                 progress.step()
