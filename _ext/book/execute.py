@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from subprocess import Popen
+from typing import IO
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -85,7 +86,10 @@ async def execute(
     for cell in code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
         cell.metadata.pop("execution", None)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+        Path(scratch, "kernel.log").open("w+b") as log,
+    ):
         kernel = ThisInterpreter(connection_file=str(Path(scratch, "kernel.json")))
         client = NotebookClient(
             notebook, km=kernel, timeout=timeout, record_timing=False, log=_SILENT,
@@ -93,7 +97,9 @@ async def execute(
         )  # fmt: skip
         where = name
         try:
-            await kernel.start_kernel(cwd=str(root / "chapters"), env=_environment(root, scratch))
+            await kernel.start_kernel(
+                cwd=str(root / "chapters"), env=_environment(root, scratch), stdout=log, stderr=log
+            )
             record(kernel.process.pid)
             await client.async_start_new_kernel_client()
             for index, cell in enumerate(notebook.cells):
@@ -107,9 +113,9 @@ async def execute(
         except DeadKernelError:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise asyncio.CancelledError from None  # nbclient takes a call-off for the death of the kernel
-            raise CellError(f"{where}: DeadKernelError: {_death(kernel)}\n{cell.source}") from None
+            raise CellError(f"{where}: DeadKernelError: {_death(kernel)}\n{cell.source}{_said(log)}") from None
         except RuntimeError as error:
-            raise CellError(f"{where}: the kernel did not start: {error}") from None
+            raise CellError(f"{where}: the kernel did not start: {error}{_said(log)}") from None
         finally:
             if client.kc:
                 client.kc.stop_channels()
@@ -166,6 +172,12 @@ def _environment(root: Path, scratch: str) -> dict[str, str]:
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONPATH": str(root / "src"),
     }
+
+
+def _said(log: IO[bytes], lines: int = 20) -> str:
+    """Return the last lines that the kernel itself has written, such as the trace of a crash."""
+    log.seek(0)
+    return "".join(f"\n  {line.rstrip()}" for line in log.read().decode(errors="replace").splitlines()[-lines:])
 
 
 def _death(kernel: ThisInterpreter) -> str:
