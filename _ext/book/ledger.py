@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .errors import BookError
 from .notebooks import Notebook, read
 
 CLAIMS = "claims.json"
@@ -21,7 +22,7 @@ Record = dict[str, Any]
 Ledger = dict[str, list[Record]]
 
 
-class LedgerError(RuntimeError):
+class LedgerError(BookError):
     """The claims contradict each other or their sources."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sphinxcontrib import katex
 
 from optnotes import claims as claims_module
@@ -89,14 +89,6 @@ def test_an_unknown_chapter_is_refused_with_the_known_ones(tmp_path):
     small_book(tmp_path, "1")
     with pytest.raises(execute.CellError, match=r"no notebook of _toc.yml is called deom; there are: demo"):
         execute.refresh(tmp_path, ["deom"])
-
-
-def test_outputs_are_keyed_by_code_and_not_by_prose():
-    prose = [new_notebook(cells=[new_markdown_cell(text), new_code_cell("1")]) for text in "ab"]
-    code = new_notebook(cells=[new_code_cell("2")])
-    keys = [execute.cache_key(book, "src") for book in (*prose, code)]
-    assert keys[0] == keys[1] != keys[2]
-    assert execute.cache_key(code, "other src") != keys[2]
 
 
 # The ledger
