@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .execute import cache_key, execute_all, hash_files
+from . import cache
+from .cache import hash_files
+from .execute import execute_all
 from .ledger import CLAIMS, collect, dump
 from .notebooks import chapters, code_cells, documents, read, write
 from .verify import problems
@@ -103,24 +105,18 @@ def _stage(root: Path) -> Path:
 
 def _execute(root: Path, stage: Path) -> None:
     """Fill the staged notebooks with outputs of their code as it is now, from the cache where it has them."""
-    cache, shared = root / "_build" / "cache", _shared_key(root)
-    wanted = {slug: cache / f"{cache_key(read(path), shared)}.ipynb" for slug, path in chapters(stage).items()}
-    missing = [(chapters(root)[slug], path) for slug, path in wanted.items() if not path.exists()]
-    print(f"book: executing {len(missing)} of {len(wanted)} notebooks")
+    places = {
+        slug: root / "_build" / "cache" / f"{cache.key(read(path), root)}.ipynb"
+        for slug, path in chapters(stage).items()
+    }
+    missing = [(chapters(root)[slug], place) for slug, place in places.items() if cache.load(place.stem, root) is None]
+    print(f"book: executing {len(missing)} of {len(places)} notebooks")
     execute_all(missing, root)
     for slug, path in chapters(stage).items():
-        notebook, executed = read(path), read(wanted[slug])
+        notebook, executed = read(path), read(places[slug])
         for cell, done in zip(code_cells(notebook), code_cells(executed), strict=True):
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
         write(notebook, path)
-    for stale in set(cache.glob("*.ipynb")) - set(wanted.values()):
-        stale.unlink()
-
-
-def _shared_key(root: Path) -> str:
-    """Return the part of the cache key that all notebooks share: the package, the lock, and how they are run."""
-    own = [root / "requirements.lock", *(root / "_ext" / "book" / name for name in ("execute.py", "notebooks.py"))]
-    return hash_files([path for path in [*_files(root / "src"), *own] if path.exists()], root)
 
 
 def _sphinx(root: Path, stage: Path) -> Path:

@@ -1,11 +1,9 @@
 """Execution of notebooks: in parallel, by this interpreter, with outputs that repeat to the byte."""
 
-import hashlib
-import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from traitlets import default
 
+from .cache import SETTINGS
 from .notebooks import Notebook, chapters, code_cells, normalise, read, write
 
 TIMEOUT = 120
@@ -78,17 +77,6 @@ def execute(notebook: Notebook, name: str, root: Path) -> None:
     normalise(notebook)
 
 
-def cache_key(notebook: Notebook, shared: str) -> str:
-    """Return the key of a notebook's outputs: a hash of its code and of `shared`, what all notebooks use."""
-    return _hash([shared, *(cell.source for cell in code_cells(notebook))])
-
-
-def hash_files(paths: Iterable[Path], root: Path) -> str:
-    """Return a hash of the names and contents of files, and of the interpreter's version."""
-    entries = [(path.relative_to(root).as_posix(), path.read_bytes().hex()) for path in sorted(paths)]
-    return _hash([sys.version, *(text for entry in entries for text in entry)])
-
-
 class ThisInterpreter(AsyncKernelManager):
     """Kernel manager that starts the current interpreter, whatever kernels the machine names."""
 
@@ -110,13 +98,11 @@ def _execute_file(source: Path, target: Path, root: Path) -> None:
 
 
 def _environment(root: Path, scratch: str) -> dict[str, str]:
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {
         **os.environ,
-        **dict.fromkeys(threads, "1"),  # the order of a parallel sum changes its last digit
+        **SETTINGS,
         "IPYTHONDIR": scratch,  # no start-up files of the user
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONHASHSEED": "0",
         "PYTHONPATH": str(root / "src"),
     }
 
@@ -127,7 +113,3 @@ def _describe(notebook: Notebook, name: str, started: int, error: Exception) -> 
             if output.output_type == "error":
                 return f"{name}, cell {position}: {output.ename}: {output.evalue}\n{cell.source}"
     return f"{name}, cell {started}: {type(error).__name__}: {error}"
-
-
-def _hash(parts: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()

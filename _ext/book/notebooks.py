@@ -40,9 +40,12 @@ def read(path: Path) -> Notebook:
 def write(notebook: Notebook, path: Path) -> None:
     """Write a notebook, replacing the file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    nbformat.write(notebook, part)  # type: ignore[no-untyped-call]
-    os.replace(part, path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # of this process alone: another may write the same
+    try:
+        nbformat.write(notebook, part)  # type: ignore[no-untyped-call]
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def normalise(notebook: Notebook) -> None:
