@@ -71,7 +71,7 @@ def execute(notebook: Notebook, name: str, root: Path) -> None:
             resources={"metadata": {"path": str(root / "chapters")}},
         )
         try:
-            client.execute(env=_environment(root, scratch))
+            client.execute(env=environment(root, scratch))
         except (CellControlSignal, DeadKernelError) as error:
             raise CellError(_describe(notebook, name, started[-1], error)) from None
     normalise(notebook)
@@ -82,11 +82,14 @@ class ThisInterpreter(AsyncKernelManager):
 
     @default("kernel_spec_manager")
     def _own_specs(self) -> KernelSpecManager:
-        return _OwnSpecs()
+        return OwnSpecs()
 
 
-class _OwnSpecs(KernelSpecManager):
+class OwnSpecs(KernelSpecManager):
+    """The one kernel there is: this interpreter."""
+
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002
+        """Return how to start this interpreter as a kernel, whatever name is asked for."""
         argv = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
@@ -97,7 +100,8 @@ def _execute_file(source: Path, target: Path, root: Path) -> None:
     write(notebook, target)
 
 
-def _environment(root: Path, scratch: str) -> dict[str, str]:
+def environment(root: Path, scratch: str) -> dict[str, str]:
+    """Return the environment of a kernel whose outputs are the book's; `scratch` is a folder of its own."""
     return {
         **os.environ,
         **SETTINGS,

@@ -16,15 +16,14 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from . import cache
+from .compare import describe, outputs_deviation
 from .execute import environment
 from .ledger import MIMES
 from .nbval_kernel import Kernel, KernelDiedError
 from .notebooks import code_cells, normalise, read
-from .report import Failure, Mismatch, claims_of
+from .report import Failure, claims_of
 
 OWN = Path(__file__).resolve().parents[1]
-INHERITED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONHASHSEED")
-"""What a run may choose otherwise than the book, to see whether the outputs depend on it."""
 
 
 class ChapterFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
@@ -32,7 +31,6 @@ class ChapterFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.skip_compare = (*self.skip_compare, "image/svg+xml")  # the numbers printed from the arrays are compared
         self.root = self.path.parents[1]
         self.lost, self.first_failure = "", None
         self.outputs: list[list[Any] | None] = []
@@ -91,8 +89,7 @@ class ChapterCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.output_timeout = 30  # between a cell's reply and its outputs, on a busy machine
-        self.mismatch: Mismatch | None = None
-        self.not_run, self.raised = False, ""
+        self.not_run, self.raised, self.deviation = False, "", ""
 
     def setup(self) -> None:
         """Do without nbval's expectation that cells after a timeout fail."""
@@ -137,10 +134,13 @@ class ChapterCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
             found = [part[mime].get("kind", "") for part in data if mime in part]
             self.user_properties += [(name, found)] if found else []
 
-    def format_output_compare(self, key: str, left: Any, right: Any) -> None:
-        """Note which parts differ; nbval calls this for the first that do."""
-        self.mismatch = Mismatch(key, left, right)
-        super().format_output_compare(key, left, right)
+    def compare_outputs(self, test: list[Any], ref: list[Any], skip_compare: object = None) -> bool:  # noqa: ARG002
+        """Return whether fresh outputs agree with the stored ones; note by how much they do not."""
+        deviation = outputs_deviation(ref, test)
+        self.deviation, self.comparison_traceback = "", []
+        if deviation.fails:
+            self.deviation, *self.comparison_traceback = describe(ref, test)
+        return not deviation.fails
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
         """Return the failure as text: which claim, what was expected, what was found, and how to see it again."""
@@ -152,7 +152,7 @@ class ChapterCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
             cell=self.cell_num,
             what=(self.raised or str(error)) if known else f"{type(error).__name__}: {error}",
             claims=claims_of(self.cell),
-            mismatch=self.mismatch,
+            deviation=self.deviation,
             first=first,
             source="" if self.not_run else self.cell.source,
             traceback=(getattr(error, "inner_traceback", "") or "") if known else str(excinfo.getrepr(style="short")),
@@ -182,7 +182,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 def _chosen(standard: dict[str, str], root: Path) -> dict[str, str]:
     """Return the build's environment with the threads, the hash seed and the packages that this run was given."""
-    given = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    given = {name: os.environ[name] for name in cache.SETTINGS if name in os.environ}
     folders = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     packages = [*(folder for folder in folders if Path(folder).resolve() != OWN), str(root / "src")]
     return {**standard, **given, "PYTHONPATH": os.pathsep.join(dict.fromkeys(packages))}

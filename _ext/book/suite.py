@@ -78,9 +78,9 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self) -> Iterator[None]:
-        """Count a report under its category, without a letter or a word of its own."""
-        category, *_ = yield
-        return category, "", ""
+        """Count a report under its category, with the word for the list at the end, but without a letter."""
+        category, _, word = yield
+        return category, "", word if category in {"failed", "error"} else ""
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Show which files are being run."""
