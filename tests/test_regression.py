@@ -16,7 +16,7 @@ def run_nbval(folder: Path, *, package: Path = ROOT / "src", timeout: int = 60) 
     """Run the notebooks of a folder as `make test` does, and return pytest's report, one line per cell."""
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--color=no", "--nbval"]
     options = ["--nbval-current-env", f"--nbval-cell-timeout={timeout}", f"--rootdir={folder}", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT / '_ext'}", "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [*command, *options], capture_output=True, text=True, env=environment, cwd=folder, check=False
     ).stdout
@@ -66,7 +66,7 @@ def report(tmp_path_factory):
     shutil.copy(ROOT / "chapters" / "conftest.py", folder)
     for name, cells in NOTEBOOKS.items():
         nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
-    return run_nbval(folder, timeout=8)  # the dead kernel is waited for that long
+    return run_nbval(folder)
 
 
 @pytest.mark.parametrize("name", ["noise", "latex"])

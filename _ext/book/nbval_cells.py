@@ -8,7 +8,7 @@ with `--store-outputs` they are kept for it.
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,39 +100,40 @@ class ChapterCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
         chapter.last = self
         if not chapter.lost and not chapter.kernel.is_alive():
             chapter.lost = f"the kernel died after cell {self.cell_num - 1}: {chapter.kernel.obituary()}"
-        if chapter.lost:
-            self.not_run = True
-            self.raise_cell_error(f"did not run: {chapter.lost}")
         try:
+            if chapter.lost:
+                self.not_run = True
+                self.raise_cell_error(f"did not run: {chapter.lost}")
             super().runtest()
+            self._judge_time()
         except KernelDiedError as death:
             chapter.lost = f"the kernel died in cell {self.cell_num}"
             self.raise_cell_error(f"the kernel died: {death}")
         except NbCellError as error:
             self._judge_time(error.inner_traceback)
             raise
-        else:
-            self._judge_time()
         finally:
             self._collect()
 
     def _judge_time(self, traceback: str | None = None) -> None:
-        """Fail a cell that had to be interrupted, whatever it made of the interruption."""
-        if self.parent.timed_out:
+        """Fail a cell that had to be interrupted, whatever it made of the interruption, and run no other."""
+        if self.parent.timed_out and not self.parent.lost:
             limit = f"ran longer than {self.config.option.nbval_cell_timeout:g} s"
             self.parent.lost = f"cell {self.cell_num} {limit}"
             self.parent.kernel.stop()
             self.raise_cell_error(limit, traceback)
 
     def _collect(self) -> None:
+        """Take the outputs of a cell that ran to its end, and tell the summary which claims passed in it."""
         kernel = self.parent.kernel
         self.raised = "" if self.parent.lost else kernel.raised()
         outputs = None if self.parent.lost else kernel.outputs()
         self.parent.outputs.append(outputs)
         data = [output["data"] for output in outputs or [] if "data" in output]
-        for name, mime in MIMES.items():
-            found = [part[mime].get("kind", "") for part in data if mime in part]
-            self.user_properties += [(name, found)] if found else []
+        records = {name: [part[mime] for part in data if mime in part] for name, mime in MIMES.items()}
+        passed = {claim["id"]: claim["kind"] for claim in records["claims"]}
+        missing = [claim["id"] for claim in claims_of(self.cell) if claim["id"] not in passed]
+        self.user_properties.append(("result", [list(passed.values()), len(records["verdicts"]), missing]))
 
     def compare_outputs(self, test: list[Any], ref: list[Any], skip_compare: object = None) -> bool:  # noqa: ARG002
         """Return whether fresh outputs agree with the stored ones; note by how much they do not."""
@@ -161,7 +162,7 @@ class ChapterCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collect_file(file_path: Path) -> Iterator[None]:  # noqa: ARG001 - a hook's arguments go by name
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """Put a `ChapterFile` in the place of nbval's notebook."""
     found = yield
     return [
@@ -170,7 +171,7 @@ def pytest_collect_file(file_path: Path) -> Iterator[None]:  # noqa: ARG001 - a 
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn what is left of skips and expected failures of a cell into failures."""
     report = yield
     if isinstance(item, ChapterCell) and report.skipped:

@@ -71,8 +71,8 @@ def rerun_test(nodeid: str) -> str:
     return f"make test TEST={text}" if plain else f"make test TEST='{text}'"
 
 
-def kinds_line(kinds: Counter[str], verdicts: int) -> str:
-    """Return how many claims passed, by kind, the strongest first.
+def kinds_line(kinds: Counter[str], verdicts: int, without: Sequence[str] = ()) -> str:
+    """Return how many claims passed, by kind, the strongest first, and which did not.
 
     Examples
     --------
@@ -80,7 +80,8 @@ def kinds_line(kinds: Counter[str], verdicts: int) -> str:
     '3 claims passed: 2 proved, 1 sampled; 3 verdicts on equations'
     """
     parts = ", ".join(f"{kinds[kind]} {kind}" for kind in (*KINDS, *sorted(set(kinds) - set(KINDS))) if kinds[kind])
-    return f"{kinds.total()} claims passed{': ' * bool(parts)}{parts}; {verdicts} verdicts on equations"
+    line = f"{kinds.total()} claims passed{': ' * bool(parts)}{parts}; {verdicts} verdicts on equations"
+    return f"{line}\nwithout a pass: {', '.join(without)}" if without else line
 
 
 def slowest(seconds: Mapping[str, float], most: int = 5) -> list[str]:

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail what is skipped where nothing may be, and tell how to run a failed unit test again."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("no_skips"):
@@ -47,7 +47,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Fail a file that skips itself as a whole where nothing may be skipped."""
     report = yield
     if report.outcome == "skipped" and collector.config.getoption("no_skips"):
@@ -62,9 +64,10 @@ class Watch:
         self.config = config
         self.files: dict[str, File] = {}
         self.cells: dict[str, float] = {}
-        self.claims, self.verdicts = Counter[str](), 0
+        self.claims, self.verdicts, self.without = Counter[str](), 0, list[str]()
         self.kept: dict[str, str] = {}
-        self.bar: Any = None
+        form = "{desc} {bar} {n_fmt}/{total_fmt} {elapsed}{postfix}"
+        self.bar = tqdm(desc="tests:", bar_format=form, leave=False, dynamic_ncols=True, disable=not _on_terminal())
         self.spoke = time.monotonic()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -77,7 +80,7 @@ class Watch:
         self._expect(ids)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_report_teststatus(self) -> Iterator[None]:
+    def pytest_report_teststatus(self) -> Generator[None, tuple[str, str, Any], tuple[str, str, Any]]:
         """Count a report under its category, with the word for the list at the end, but without a letter."""
         category, _, word = yield
         return category, "", word if category in {"failed", "error"} else ""
@@ -85,7 +88,7 @@ class Watch:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Show which files are being run."""
         self._file(nodeid).started = True
-        self._show()
+        self.bar.set_postfix_str(", ".join(self._running()))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add up a report; its test is done with its teardown."""
@@ -103,8 +106,7 @@ class Watch:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what the run adds up to."""
-        if self.bar is not None:
-            self.bar.close()
+        self.bar.close()
         for title, lines in self._summary(terminalreporter.stats):
             terminalreporter.section(title)
             terminalreporter.write("".join(f"{line}\n" for line in lines))
@@ -112,7 +114,7 @@ class Watch:
     def _summary(self, stats: dict[str, list[Any]]) -> Iterator[tuple[str, list[str]]]:
         chapters = {file.label: file.seconds for file in self.files.values() if file.is_chapter}
         if chapters:
-            yield "claims", [kinds_line(self.claims, self.verdicts), *self._outputs()]
+            yield "claims", [kinds_line(self.claims, self.verdicts, self.without), *self._outputs()]
             yield "slowest cells", slowest(self.cells)
             yield "slowest chapters", slowest(chapters)
         if skips := [(_file_of(report.nodeid), str(report.longrepr[-1])) for report in stats.get("skipped", [])]:
@@ -130,46 +132,37 @@ class Watch:
         if not self.files:
             for nodeid in ids:
                 self._file(nodeid).total += 1
-            if sys.stdout.isatty():
-                form = "{percentage:3.0f}% |{bar:20}| {n_fmt}/{total_fmt} {elapsed} {desc}"
-                self.bar = tqdm(total=len(ids), file=sys.stdout, bar_format=form, leave=False, dynamic_ncols=True)
+            self.bar.reset(len(ids))
 
     def _file(self, nodeid: str) -> "File":
         name = _file_of(nodeid)
         return self.files.setdefault(name, File(name))
 
     def _count(self, report: pytest.TestReport) -> None:
-        for name, value in report.user_properties:
-            if name == "claims":
-                self.claims.update(value)  # type: ignore[arg-type]
-            elif name == "verdicts":
-                self.verdicts += len(value)  # type: ignore[arg-type]
-            elif name == "kept":
-                self.kept[self._file(report.nodeid).label] = str(value)
+        properties: dict[str, Any] = dict(report.user_properties)
+        kinds, verdicts, missing = properties.get("result", ([], 0, []))
+        self.claims.update(kinds)
+        self.verdicts += verdicts
+        self.without += missing
+        if "kept" in properties:
+            self.kept[self._file(report.nodeid).label] = properties["kept"]
 
     def _progress(self, file: "File") -> None:
-        if self.bar is not None:
-            self.bar.update()
+        self.bar.update()
         if file.is_done:
             peers = [other for other in self.files.values() if other.is_chapter == file.is_chapter]
             done = sum(other.is_done for other in peers)
             self._say(f"{file.line()} ({done}/{len(peers)} {'chapters' if file.is_chapter else 'files'})")
-        elif self.bar is None and time.monotonic() - self.spoke > SILENCE:
+        elif self.bar.disable and time.monotonic() - self.spoke > SILENCE:
             self._say(f"running: {', '.join(self._running())}")
-
-    def _show(self) -> None:
-        if self.bar is not None:
-            self.bar.set_description_str(", ".join(self._running()))
 
     def _running(self) -> list[str]:
         return [file.state() for file in self.files.values() if file.started and not file.is_done]
 
     def _say(self, line: str) -> None:
         self.spoke = time.monotonic()
-        if self.bar is not None:
-            self.bar.write(line, file=sys.stdout)
-        else:
-            print(line, flush=True)
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
 
 
 class File:
@@ -195,6 +188,10 @@ class File:
     def state(self) -> str:
         """Return how far it is."""
         return f"{self.label} {self.done}/{self.total}"
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def _is_cell(nodeid: str) -> bool:
