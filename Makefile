@@ -15,15 +15,28 @@ export PYTHONPATH := _ext
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# The parts of a run of the tests. The plugin book.suite shows the progress and the summary.
+SITE_TESTS := $(wildcard tests/test_site.py tests/*/test_site.py)
+CHAPTERS := $(patsubst chapters/%.ipynb,%,$(wildcard chapters/*.ipynb))
+PYTEST = $(BIN)/python -m pytest -p book.suite -q -rfE -o console_output_style=classic \
+	--nbval --nbval-current-env --nbval-cell-timeout=120 --store-outputs
+ALL := -n 2 --dist loadfile chapters tests src
+SOME = $(CHAPTER:%=chapters/%.ipynb) \
+	$(if $(TEST),$(if $(wildcard $(firstword $(subst ::, ,$(TEST)))),"$$TEST",tests src -k "$$TEST"))
+ifneq ($(filter-out $(CHAPTERS),$(CHAPTER)),)
+$(error no chapter is called $(filter-out $(CHAPTERS),$(CHAPTER)); there are: $(CHAPTERS))
+endif
+export TEST
+
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
 
 book: $(READY) ## build the site into _build/html
 	@$(BIN)/python -m book build
 
-test: $(READY) ## run the unit tests, and every notebook against its stored outputs
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -q -rfEs --nbval --nbval-current-env --nbval-cell-timeout=120 \
-		src tests chapters
+# `make test CHAPTER=weight-rms` runs that notebook alone; `make test TEST=…` a file, one test, or those of a name.
+test: $(READY) ## run the unit tests, and every notebook against its stored outputs; CHAPTER=… or TEST=… runs that alone
+	@$(PYTEST) $(if $(CHAPTER)$(TEST),$(SOME),$(ALL))
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab chapters
@@ -31,15 +44,18 @@ lab: $(READY) ## open the notebooks in JupyterLab
 refresh: $(READY) ## re-execute all notebooks in place and rewrite claims.json
 	@$(BIN)/python -m book refresh
 
-check: $(READY) ## everything that CI runs: lint, types, book, tests, the site in a browser
+check: $(READY) ## everything that CI runs: lint, types, tests, the book, the site in a browser
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(PYTEST) $(ALL) $(SITE_TESTS:%=--ignore=%)
 	@$(MAKE) --no-print-directory book
-	@SITE_REQUIRED=1 $(MAKE) --no-print-directory test
+	@SITE_REQUIRED=1 $(PYTEST) -n 2 --dist load $(SITE_TESTS)
 
-peers: $(READY) ## install optax, whose optimisers the tests compare with step by step
+# torch stands in no lock: its wheels differ by index and platform, and their hashes with them.
+peers: $(READY) ## install optax and torch, whose optimisers the tests compare with step by step
 	@$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r tests/peers.lock
+	@$(BIN)/python -m pip install --quiet --no-compile torch==2.13.0
 
 bench: $(READY) ## print speed and accuracy beside other libraries
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

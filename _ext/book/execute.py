@@ -98,7 +98,7 @@ async def execute(
         where = name
         try:
             await kernel.start_kernel(
-                cwd=str(root / "chapters"), env=_environment(root, scratch), stdout=log, stderr=log
+                cwd=str(root / "chapters"), env=environment(root, scratch), stdout=log, stderr=log
             )
             record(kernel.process.pid)
             await client.async_start_new_kernel_client()
@@ -129,7 +129,7 @@ class ThisInterpreter(AsyncKernelManager):
 
     @default("kernel_spec_manager")
     def _own_specs(self) -> KernelSpecManager:
-        return _OwnSpecs()
+        return OwnSpecs()
 
     @property
     def process(self) -> "Popen[bytes]":
@@ -137,8 +137,11 @@ class ThisInterpreter(AsyncKernelManager):
         return self.provisioner.process  # type: ignore[union-attr, no-any-return]
 
 
-class _OwnSpecs(KernelSpecManager):
+class OwnSpecs(KernelSpecManager):
+    """The one kernel there is: this interpreter."""
+
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002
+        """Return how to start this interpreter as a kernel, whatever name is asked for."""
         argv = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
@@ -164,7 +167,8 @@ async def _side_by_side(one: Callable[[str], Awaitable[None]], slugs: Sequence[s
     return [failures[slug] for slug in slugs if slug in failures]
 
 
-def _environment(root: Path, scratch: str) -> dict[str, str]:
+def environment(root: Path, scratch: str) -> dict[str, str]:
+    """Return the environment of a kernel whose outputs are the book's; `scratch` is a folder of its own."""
     return {
         **os.environ,
         **cache.SETTINGS,

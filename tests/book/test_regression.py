@@ -90,7 +90,7 @@ def report(tmp_path_factory):
     shutil.copy(ROOT / "chapters" / "conftest.py", folder)
     for name, cells in NOTEBOOKS.items():
         nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
-    return run_nbval(folder, timeout=8)  # the dead kernel is waited for that long
+    return run_nbval(folder)
 
 
 @pytest.mark.parametrize("name", ["noise", "latex", "layout", "figure-noise"])
