@@ -82,6 +82,12 @@ def test_python_integers_pass_as_long_as_a_float_holds_them():
             real_number("x", value)
 
 
+def test_the_ends_of_an_interval_belong_to_it_unless_they_are_open():
+    assert real_array("x", [1, 2], low=1, high=2).tolist() == [1, 2]
+    assert real_number("x", 1, low=1, high=1) == 1.0
+    assert integer("k", 1, low=1, high=1) == 1
+
+
 def test_one_number_is_no_array_and_a_ragged_list_is_none_either():
     with pytest.raises(TypeError, match=r"^`x` must be one number, got an array of shape \(1,\)$"):
         real_number("x", [2.0])
