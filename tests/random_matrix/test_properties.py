@@ -50,6 +50,14 @@ def test_one_column_has_the_mean_of_a_chi_variable_by_both_exact_routes(n):
             assert function(n, 1, method) == pytest.approx(mean, rel=2e-12 + 4e-16 * n * math.log(n + 1))
 
 
+@given(st.integers(1, 1000), st.floats(0.01, 3))
+def test_one_column_keeps_its_promise_in_the_far_tails(n, share):
+    x = share * math.sqrt(n)
+    exact = special.gammainc(n / 2, x * x / 2)
+    for law in LAWS:
+        assert law(x, n, 1) == pytest.approx(exact, abs=1e-9)
+
+
 @settings(max_examples=5)
 @given(st.integers(1, 30), st.integers(1, 12))
 def test_means_are_integrals_of_the_laws(n, m):
