@@ -114,7 +114,7 @@ def _interval(low: float, high: float, *, low_open: bool, high_open: bool) -> st
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, int) and abs(value) > 10**80:
+    if isinstance(value, int) and abs(value) >= 10**80:
         return "an integer of more than 80 digits"
     text = str(value) if isinstance(value, np.generic) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
