@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from optnotes._arguments import choice, generator, integer, real_array, real_matrix, real_number, require
-from optnotes._quadrature import gauss, interval
-from optnotes._recurrence import linear_recurrence, running_sum
+from optnotes._ground.arguments import choice, generator, integer, real_array, real_matrix, real_number, require
+from optnotes._ground.quadrature import gauss, interval
+from optnotes._ground.recurrence import linear_recurrence, running_sum
 
 finite = st.floats(-1e9, 1e9)
 
