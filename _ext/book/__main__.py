@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 from .build import BuildError, build
+from .cosmetic import CosmeticError, cosmetic
+from .drift import RESOLUTIONS, DriftError, drift
 from .execute import CellError, refresh
 from .ledger import CLAIMS, LedgerError, collect, dump
 from .notebooks import chapters
+from .portability import PortabilityError, portability
 
 
 def main() -> int:
@@ -25,7 +28,13 @@ def main() -> int:
                 _write_ledger(root, check=False)
             case "ledger":
                 _write_ledger(root, check=arguments.check)
-    except (BuildError, CellError, LedgerError, ValueError) as error:
+            case "portability":
+                portability(root, arguments.rows, arguments.chapters, not arguments.notebooks_only, arguments.resume)
+            case "drift":
+                drift(root, arguments.resolution, arguments.chapters, not arguments.notebooks_only, arguments.allow)
+            case "cosmetic":
+                cosmetic(root, arguments.revision)
+    except (BuildError, CellError, CosmeticError, DriftError, LedgerError, PortabilityError, ValueError) as error:
         print(f"book: {error}", file=sys.stderr)
         return 1
     return 0
@@ -39,6 +48,17 @@ def _parser() -> argparse.ArgumentParser:
     refreshed.add_argument("slugs", nargs="*", help="chapters to execute; all when none is named")
     ledger = commands.add_parser("ledger", help="write claims.json from the stored outputs")
     ledger.add_argument("--check", action="store_true", help="write nothing; fail when claims.json differs")
+    ported = commands.add_parser("portability", help="run the suite as other processors and places would")
+    ported.add_argument("--rows", nargs="*", default=[], help="rows to run; all when none is named")
+    ported.add_argument("--resume", action="store_true", help="keep the rows that passed on these very files")
+    drifted = commands.add_parser("drift", help="run the suite on other releases of the dependencies")
+    drifted.add_argument("--resolution", choices=RESOLUTIONS, default="highest")
+    drifted.add_argument("--allow", nargs="*", default=[], help="packages whose upper bound is lifted")
+    for command in (ported, drifted):
+        command.add_argument("--chapters", nargs="*", default=[], help="chapters to execute; all when none is named")
+        command.add_argument("--notebooks-only", action="store_true", help="leave the unit tests out")
+    looked = commands.add_parser("cosmetic", help="prove that stored outputs differ from a revision in looks alone")
+    looked.add_argument("revision", help="a git revision, such as HEAD")
     return parser
 
 
