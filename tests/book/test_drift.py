@@ -1,14 +1,20 @@
 """On other dependencies assertions count and printed forms do not; each claim's fate is told."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from test_portability import small_checkout
 
-from book import drift, runs
-from book.ledger import MIMES
-from book.rows import ROWS
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "_ext"), str(Path(__file__).parent)]
+
+from small_checkout import small_checkout  # noqa: E402
+
+from book import drift, runs  # noqa: E402
+from book.ledger import MIMES  # noqa: E402
+from book.rows import ROWS  # noqa: E402
 
 CLAIM = """from IPython.display import display
 display({"%s": {"id": "%s", "kind": "%s"}, "text/plain": "now"}, raw=True)"""
