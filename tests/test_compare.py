@@ -251,7 +251,7 @@ def bounded(margin):
 
 def rate(slope):
     scales = 10.0 ** np.arange(1, 6)
-    return shown(checks.order, scales**slope, scales, slope, rival=3.0)
+    return shown(checks.order, 1e9 * scales**slope, scales, slope, rival=3.0)
 
 
 FIGURES = [(approximate, 0.0245), (sampled, 1.05), (bounded, 0.00995), (rate, -1.0005)]
