@@ -288,6 +288,14 @@ def test_a_claim_that_says_something_else_differs(key):
     assert outputs_deviation(stored, fresh).fails
 
 
+def test_a_judge_that_forgives_more_noise_differs():
+    stored, fresh = sampled(1.0), sampled(1.0)
+    fresh[0].data[CLAIM_MIME]["noise"] *= 1.5
+    assert not outputs_deviation(stored, fresh).fails
+    fresh[0].data[CLAIM_MIME]["noise"] *= 10
+    assert outputs_deviation(stored, fresh).fails
+
+
 @pytest.mark.parametrize("mime", ["text/plain", "text/html"])
 def test_the_line_of_a_claim_is_compared_to_the_letter(mime):
     stored, fresh = approximate(0.0245), approximate(0.0245)
