@@ -328,12 +328,15 @@ def claim_deviation(stored: Mapping[str, Any], fresh: Mapping[str, Any]) -> Devi
     """
     exact = [{key: value for key, value in record.items() if key not in EVIDENCE} for record in (stored, fresh)]
     found = [_exactly(*exact), _exactly(*(sorted(EVIDENCE & set(record)) for record in (stored, fresh)))]
-    for key, noise in (("figure", stored.get("noise", 0.0)), ("resolution", 0.0)):
+    noise = stored.get("noise", 0.0)
+    if not noise / 2 <= fresh.get("noise", 0.0) <= 2 * noise:  # a judge that forgives more is another judge
+        found.append(_exactly(noise, fresh.get("noise")))
+    for key, allowed in (("figure", noise), ("resolution", 0.0)):
         a, b = stored.get(key), fresh.get(key)
         if a is None or b is None:
             found.append(_exactly(a, b))
         elif a != b:
-            ratio = abs(a - b) / max(noise, RELATIVE * max(abs(a), abs(b)))
+            ratio = abs(a - b) / max(allowed, RELATIVE * max(abs(a), abs(b)))
             text = f"{a!r} stored, {b!r} found, {abs(a - b):.2g} apart, {ratio:.2g} × the noise it may have"
             found.append(Deviation(ratio, f"{key} of claim {stored.get('id')}", text))
     return _largest(found)

@@ -159,6 +159,14 @@ def test_an_unknown_kind_is_an_error():
 # Record pages
 
 
+def test_the_ledger_holds_figures_to_ten_digits_and_nothing_that_only_the_comparison_needs():
+    evidence = {"figure": 0.0123456789012345, "noise": 1e-11, "resolution": 1 / 3, "words": "margin {figure}"}
+    [published] = ledger.derive({"claims": [{**claim(), **evidence}], "verdicts": []})["claims"]
+    assert published == {**claim(), "status": "proved", "figure": 0.0123456789, "resolution": 0.3333333333}
+    [plain] = ledger.derive({"claims": [{**claim(), "figure": None}], "verdicts": []})["claims"]
+    assert plain["figure"] is None
+
+
 def test_the_results_page_counts_kinds_and_links_to_the_claim():
     chain = [claim("a", "sampled"), claim("b", "proved", ["a"])]
     counts, groups = pages.claims_page(ledger.derive({"claims": chain, "verdicts": []})["claims"])

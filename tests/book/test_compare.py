@@ -251,7 +251,7 @@ def bounded(margin):
 
 def rate(slope):
     scales = 10.0 ** np.arange(1, 6)
-    return shown(checks.order, scales**slope, scales, slope, rival=3.0)
+    return shown(checks.order, 1e9 * scales**slope, scales, slope, rival=3.0)
 
 
 FIGURES = [(approximate, 0.0245), (sampled, 1.05), (bounded, 0.00995), (rate, -1.0005)]
@@ -285,6 +285,14 @@ def test_a_claim_that_says_something_else_differs(key):
     record[key] = record[key] * 1.01 if isinstance(record[key], float) else "1.50"
     assert outputs_deviation(stored, fresh).fails
     del record[key]
+    assert outputs_deviation(stored, fresh).fails
+
+
+def test_a_judge_that_forgives_more_noise_differs():
+    stored, fresh = sampled(1.0), sampled(1.0)
+    fresh[0].data[CLAIM_MIME]["noise"] *= 1.5
+    assert not outputs_deviation(stored, fresh).fails
+    fresh[0].data[CLAIM_MIME]["noise"] *= 10
     assert outputs_deviation(stored, fresh).fails
 
 

@@ -5,7 +5,7 @@ Chapters hand a judge to `optnotes.claims.Chapter.claim`, which also lets the sa
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,9 @@ Z_MAX = 4.0
 
 INPUT_NOISE = 1e-11
 """Relative noise of the numbers judged, from processor to processor: ten times what is usually seen."""
+
+CANCELLATION_NOISE = 1e-14
+"""Absolute noise of an error: a small difference of numbers of size 1 has theirs."""
 
 
 RIVAL_REPLACES = {
@@ -130,8 +133,9 @@ def order(errors: ArrayLike, scales: ArrayLike, expected: float, within: float =
             f"{beyond / within:.3g} × the tolerance"
         )
     weights = log_scales - log_scales.mean()
-    noise = INPUT_NOISE * float(np.abs(weights).sum() / (weights**2).sum())
-    return _evidence("rate", "slope {figure}", slope, noise, form=".3f")
+    log_noise = INPUT_NOISE + CANCELLATION_NOISE / np.abs(sizes[falling])
+    noise = min(within, float((np.abs(weights) * log_noise).sum() / (weights**2).sum()))
+    return _with_digits(Evidence("rate", "slope {figure}", slope, noise), ".3f")
 
 
 def bound(lower: ArrayLike | None, value: ArrayLike, upper: ArrayLike | None) -> Evidence:
@@ -162,7 +166,8 @@ def bound(lower: ArrayLike | None, value: ArrayLike, upper: ArrayLike | None) ->
             f"violated: tightest relative margin is {margin:.3g}{_at(place)}: {found} is "
             f"{'below' if name == 'lower' else 'above'} the {name} bound {limit}"
         )
-    return _evidence("bounded", "tightest margin {figure}", margin, INPUT_NOISE * (2 + margin), form=".2g")
+    noise = INPUT_NOISE * (2 + margin)
+    return _with_digits(Evidence("bounded", "tightest margin {figure}", margin, noise), ".2g")
 
 
 def agree(a: ArrayLike, b: ArrayLike, rtol: float, atol: float = 0.0) -> Evidence:
@@ -212,8 +217,8 @@ def approximate(value: ArrayLike, exact: ArrayLike, within: float, domain: str) 
         )
     if error < within / 2:
         raise CheckError(f"`within` = {within:.3g} is more than twice the largest error {error:.3g} for {domain}")
-    words = f"error up to {{figure}} for {domain}"
-    return _evidence("approximate", words, error, INPUT_NOISE * (2 + error), form="%")
+    words, noise = f"error up to {{figure}} for {domain}", INPUT_NOISE * (2 + error)
+    return _with_digits(Evidence("approximate", words, error, noise), "%")
 
 
 def monte_carlo(
@@ -246,10 +251,10 @@ def monte_carlo(
             f"z = {z:.1f}: the sample contradicts the expected value: {mean:.6g} ± {error:.2g} against "
             f"{expectation:.6g}{_at(place)}, {abs(z) / Z_MAX:.3g} × the {Z_MAX:g} standard errors allowed"
         )
-    noise = INPUT_NOISE * ((abs(mean) + abs(expectation)) / error + abs(z))
+    noise = INPUT_NOISE * ((abs(mean) + abs(expectation)) / error + abs(z) + 1)
     scale = np.where(truth == 0, 1.0, np.abs(truth))
     seen = float(np.max(Z_MAX * errors / scale))
-    return _evidence("sampled", "z = {figure}, would see {resolution}", z, noise, form=".1f", resolution=seen)
+    return _with_digits(Evidence("sampled", "z = {figure}, would see {resolution}", z, noise, seen), ".1f")
 
 
 _ZERO = sp.Float("1e-25")  # of 40 digits evaluated, fifteen may be lost to cancellation
@@ -371,14 +376,15 @@ def _times(error: float, tolerance: float) -> str:
     return f"{error / tolerance:.3g} × the tolerance {tolerance:.3g}" if tolerance else "the tolerance is 0"
 
 
-def _evidence(
-    kind: str, words: str, figure: float, noise: float, *, form: str, resolution: float | None = None
-) -> Evidence:
-    """Return evidence whose detail shows digits that the noise does not turn."""
-    detail = words.replace("{figure}", _digits(figure, noise, form), 1)
-    if resolution is not None:
-        detail = detail.replace("{resolution}", _digits(resolution, INPUT_NOISE * resolution, "%"))
-    return Evidence(kind, detail, figure, noise, resolution, words)
+def _with_digits(evidence: Evidence, form: str) -> Evidence:
+    """Return evidence whose detail, given as words, shows digits that the noise does not turn."""
+    digits = {"figure": _digits(evidence.figure or 0.0, evidence.noise, form)}
+    if evidence.resolution is not None:
+        digits["resolution"] = _digits(evidence.resolution, INPUT_NOISE * evidence.resolution, "%")
+    detail = evidence.detail
+    for name, text in digits.items():
+        detail = detail.replace(f"{{{name}}}", text, 1)
+    return replace(evidence, detail=detail, words=evidence.detail)
 
 
 def _digits(figure: float, noise: float, form: str) -> str:
