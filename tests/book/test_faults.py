@@ -21,7 +21,7 @@ STUCK = "open('../busy', 'w').close()\nsum(range(10**13))"
 """A cell that lets no other thread of its kernel run, not even the one that watches the parent."""
 SOON = 30
 """Seconds within which a build that is asked to stop has ended; one or two on an idle machine."""
-WORDY = "print('x' * 3_000_000)"
+WORDY = "print('x' * 1_500_000)"
 
 
 def answers(*command):
@@ -187,13 +187,13 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(book):
     assert book.run()[0] == 0
     before = book.page("one")
     book.write(one=["1"], two=[WORDY])
-    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (2**21, 2**21))
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (2**20, 2**20))
     status, said = book.run(preexec_fn=limit)
     assert (status, book.page("one"), book.scraps()) == (1, before, set())
     assert "book: no space left in " in said
     assert "free some and run this again; the site is as it was" in said
     assert book.run()[0] == 0
-    assert book.page("two").count("x") > 3_000_000
+    assert book.page("two").count("x") > 1_500_000
 
 
 SMALL_DISK = answers("unshare", "-rm")
