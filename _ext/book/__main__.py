@@ -31,7 +31,14 @@ def main() -> int:
             case "portability":
                 portability(root, arguments.rows, arguments.chapters, not arguments.notebooks_only, arguments.resume)
             case "drift":
-                drift(root, arguments.resolution, arguments.chapters, not arguments.notebooks_only, arguments.allow)
+                drift(
+                    root,
+                    arguments.resolution,
+                    arguments.chapters,
+                    units=not arguments.notebooks_only,
+                    allow=arguments.allow,
+                    version=arguments.python,
+                )
             case "cosmetic":
                 cosmetic(root, arguments.revision)
     except (BuildError, CellError, CosmeticError, DriftError, LedgerError, PortabilityError, ValueError) as error:
@@ -53,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     ported.add_argument("--resume", action="store_true", help="keep the rows that passed on these very files")
     drifted = commands.add_parser("drift", help="run the suite on other releases of the dependencies")
     drifted.add_argument("--resolution", choices=RESOLUTIONS, default="highest")
+    drifted.add_argument("--python", default="", help="version of Python, such as 3.13")
     drifted.add_argument("--allow", nargs="*", default=[], help="packages whose upper bound is lifted")
     for command in (ported, drifted):
         command.add_argument("--chapters", nargs="*", default=[], help="chapters to execute; all when none is named")

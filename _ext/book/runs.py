@@ -100,6 +100,7 @@ def suite(
     *,
     assertions_only: bool = False,
     workers: int | None = None,
+    options: Sequence[str] = (),
 ) -> Outcome:
     """Run pytest and nbval on the targets, call `told` for every event as it comes, and return what happened.
 
@@ -117,13 +118,16 @@ def suite(
         Let a cell fail only when it raises.
     workers
         Processes; one per core, and at least two, when none is given.
+    options
+        More options of pytest.
     """
     start, outcome = time.monotonic(), Outcome()
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, log.open("w", encoding="utf-8") as report:
         events = Path(scratch) / "events"
         events.touch()
-        command = _command(where, targets, events, assertions_only, workers or max(2, os.cpu_count() or 2))
+        chosen = [*options, *(["--assertions-only"] if assertions_only else [])]
+        command = _command(where, targets, [*chosen, f"--events={events}"], workers or max(2, os.cpu_count() or 2))
         process = subprocess.Popen(
             command, env=where.environment(), cwd=where.folder, stdout=report, stderr=subprocess.STDOUT
         )
@@ -156,10 +160,8 @@ def _computes(path: Path) -> bool:
     return path.name not in NOT_NUMERIC and (path.is_dir() or path.match("test_*.py")) and path.name != "__pycache__"
 
 
-def _command(
-    where: Surroundings, targets: Sequence[Path], events: Path, assertions_only: bool, workers: int
-) -> list[str]:
-    own = ["-p", "book.observe", f"--events={events}", *(["--assertions-only"] if assertions_only else [])]
+def _command(where: Surroundings, targets: Sequence[Path], options: Sequence[str], workers: int) -> list[str]:
+    own = ["-p", "book.observe", *options]
     place = ["-c", str(where.root / "pyproject.toml"), f"--rootdir={where.root}", "-p", "no:cacheprovider"]
     notebooks = ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_SECONDS}"]
     shown = ["-q", "-rfE", "--color=no", "-n", str(workers), "--dist", "loadfile"]
