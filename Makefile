@@ -82,8 +82,8 @@ portability: $(READY) ## run the suite as other processors, threads, locales and
 	@$(BIN)/python -m book portability --rows $(ROWS) --chapters $(CHAPTER) $(if $(RESUME),--resume)
 
 RESOLUTION ?= highest
-drift: $(READY) ## run the suite on the newest dependencies, or on the oldest: RESOLUTION=lowest-direct
-	@$(BIN)/python -m book drift --resolution $(RESOLUTION) --allow $(ALLOW) --chapters $(CHAPTER)
+drift: $(READY) ## run the suite on the newest dependencies, or on the oldest: RESOLUTION=lowest-direct; ON=3.13 chooses a Python
+	@$(BIN)/python -m book drift --resolution $(RESOLUTION) $(addprefix --python=,$(ON)) --allow $(ALLOW) --chapters $(CHAPTER)
 
 SINCE ?= HEAD
 cosmetic: $(READY) ## prove that the stored outputs differ from those of SINCE=HEAD in their looks alone

@@ -85,13 +85,16 @@ def _parser() -> argparse.ArgumentParser:
     ledger = commands.add_parser("ledger", help="write claims.json from the stored outputs")
     ledger.add_argument("--check", action="store_true", help="write nothing; fail when claims.json differs")
     ported = commands.add_parser("portability", help="run the suite as other processors and places would")
-    ported.add_argument("--rows", nargs="*", default=[], help="rows to run; all when none is named")
+    ported.add_argument("--rows", nargs="*", dest="names", default=[], help="rows to run; all when none is named")
     ported.add_argument("--resume", action="store_true", help="keep the rows that passed on these very files")
     drifted = commands.add_parser("drift", help="run the suite on other releases of the dependencies")
     drifted.add_argument("--resolution", choices=("lowest-direct", "highest"), default="highest")
+    drifted.add_argument("--python", dest="version", default="", help="version of Python, such as 3.13")
     drifted.add_argument("--allow", nargs="*", default=[], help="packages whose upper bound is lifted")
     for command in (ported, drifted):
-        command.add_argument("--chapters", nargs="*", default=[], help="chapters to execute; all when none is named")
+        command.add_argument(
+            "--chapters", nargs="*", dest="slugs", default=[], help="chapters to execute; all when none is named"
+        )
         command.add_argument("--notebooks-only", action="store_false", dest="units", help="leave the unit tests out")
     looked = commands.add_parser("cosmetic", help="prove that stored outputs differ from a revision in looks alone")
     looked.add_argument("revision", help="a git revision, such as HEAD")

@@ -26,6 +26,8 @@ PLACE = Path("_build") / "drift"
 RESOLUTIONS = ("lowest-direct", "highest")
 EXTRAS = ("book", "test")
 """What the suite needs; JupyterLab and the tools that build the package stay out."""
+OLD_WARNINGS = ("-W", "default::DeprecationWarning")
+"""Old libraries call new ones by their old names; on the newest such a warning is an error, as in `make test`."""
 OLDEST_PYTHON = "3.11"
 
 
@@ -44,7 +46,13 @@ class Verdict:
 
 
 def drift(
-    root: Path, resolution: str, slugs: Sequence[str] = (), units: bool = True, allow: Sequence[str] = ()
+    root: Path,
+    resolution: str,
+    slugs: Sequence[str] = (),
+    *,
+    units: bool = True,
+    allow: Sequence[str] = (),
+    version: str = "",
 ) -> None:
     """Install dependencies by one of uv's resolutions, run the suite there, and report claim by claim.
 
@@ -60,6 +68,8 @@ def drift(
         Run the numeric unit tests as well.
     allow
         Packages whose upper bound in `pyproject.toml` is lifted, to see what their next release does.
+    version
+        Python's version, such as `3.13`; the oldest supported one, or the running one, when none is given.
 
     Raises
     ------
@@ -72,11 +82,12 @@ def drift(
         raise ValueError(f"`resolution` must be one of {', '.join(RESOLUTIONS)}, got {resolution!r}")
     wanted = known("chapter", slugs, list(chapters(root)))
     name = "-".join([resolution, *allow])
-    python = _environment(root, name, resolution, allow)
+    python = _environment(root, name, resolution, allow, version)
     targets = [*(chapters(root)[slug] for slug in wanted), *(numeric_tests(root) if units else [])]
     where = Surroundings(root, ROWS["native"].environment(), root, str(python))
+    options = OLD_WARNINGS if resolution != "highest" else ()
     with progress(name) as told:
-        outcome = suite(where, targets, root / PLACE / f"{name}.log", told, assertions_only=True)
+        outcome = suite(where, targets, root / PLACE / f"{name}.log", told, assertions_only=True, options=options)
     verdicts = list(fates(root, wanted, outcome))
     versions = _versions(root, name)
     (root / PLACE / f"{name}.json").write_text(_report(versions, verdicts, outcome), encoding="utf-8")
@@ -139,11 +150,11 @@ def without_upper_bounds(pyproject: str, packages: Sequence[str]) -> str:
     return pyproject
 
 
-def _environment(root: Path, name: str, resolution: str, allow: Sequence[str]) -> Path:
+def _environment(root: Path, name: str, resolution: str, allow: Sequence[str], version: str) -> Path:
     """Make the environment and return its interpreter."""
     place, uv = root / PLACE, _uv(root)
     place.mkdir(parents=True, exist_ok=True)
-    version = OLDEST_PYTHON if resolution != "highest" else f"{sys.version_info.major}.{sys.version_info.minor}"
+    version = version or (OLDEST_PYTHON if resolution != "highest" else ".".join(map(str, sys.version_info[:2])))
     declared = place / name / "pyproject.toml"
     shutil.rmtree(declared.parent, ignore_errors=True)
     declared.parent.mkdir()

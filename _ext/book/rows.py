@@ -70,6 +70,7 @@ ROWS = {
             X86,
         ),
         Row("threads", "two BLAS threads", {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}),
+        Row("jitter", "last places moved as a processor might that nobody here has", {"BOOK_JITTER": "1"}),
         Row(
             "elsewhere",
             "decimal comma, Kathmandu, another hash seed, folder and path",

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +26,13 @@ CHECKOUT = ("src", "_ext", "tests", "chapters", "benchmarks")
 
 @dataclass
 class Outcome:
-    """What a run of the suite did: how long it took, how pytest ended, and every test that ended."""
+    """What a run of the suite did: how long it took, how pytest ended, and every test that ended.
+
+    Processor seconds are those of all its processes; Windows does not tell them.
+    """
 
     seconds: float = 0.0
+    processor_seconds: float = 0.0
     status: int = 0
     tests: list[Event] = field(default_factory=list)
     stopped: str = ""
@@ -100,6 +103,7 @@ def suite(
     *,
     assertions_only: bool = False,
     workers: int | None = None,
+    options: Sequence[str] = (),
 ) -> Outcome:
     """Run pytest and nbval on the targets, call `told` for every event as it comes, and return what happened.
 
@@ -117,13 +121,16 @@ def suite(
         Let a cell fail only when it raises.
     workers
         Processes; one per core, and at least two, when none is given.
+    options
+        More options of pytest.
     """
-    start, outcome = time.monotonic(), Outcome()
+    start, spent, outcome = time.monotonic(), _children(), Outcome()
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, log.open("w", encoding="utf-8") as report:
         events = Path(scratch) / "events"
         events.touch()
-        command = _command(where, targets, events, assertions_only, workers or max(2, os.cpu_count() or 2))
+        chosen = [*options, *(["--assertions-only"] if assertions_only else [])]
+        command = _command(where, targets, [*chosen, f"--events={events}"], workers or max(2, os.cpu_count() or 2))
         process = subprocess.Popen(
             command, env=where.environment(), cwd=where.folder, stdout=report, stderr=subprocess.STDOUT
         )
@@ -135,6 +142,7 @@ def suite(
         finally:
             _end(process)
     outcome.seconds, outcome.status = round(time.monotonic() - start, 1), process.returncode
+    outcome.processor_seconds = round(_children() - spent, 1)
     if outcome.status not in (0, 1) or not outcome.tests or (outcome.status == 1 and not outcome.failures):
         outcome.stopped = f"pytest ended with status {outcome.status} after {len(outcome.tests)} tests; see {log}"
     return outcome
@@ -156,10 +164,8 @@ def _computes(path: Path) -> bool:
     return path.name not in NOT_NUMERIC and (path.is_dir() or path.match("test_*.py")) and path.name != "__pycache__"
 
 
-def _command(
-    where: Surroundings, targets: Sequence[Path], events: Path, assertions_only: bool, workers: int
-) -> list[str]:
-    own = ["-p", "book.observe", f"--events={events}", *(["--assertions-only"] if assertions_only else [])]
+def _command(where: Surroundings, targets: Sequence[Path], options: Sequence[str], workers: int) -> list[str]:
+    own = ["-p", "book.observe", *options]
     place = ["-c", str(where.root / "pyproject.toml"), f"--rootdir={where.root}", "-p", "no:cacheprovider"]
     notebooks = ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_SECONDS}"]
     shown = ["-q", "-rfE", "--color=no", "-n", str(workers), "--dist", "loadfile"]
@@ -191,6 +197,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def files_of(tests: Sequence[Event]) -> Counter[str]:
-    """Return how many tests of each file have ended."""
-    return Counter(test["id"].split("::")[0] for test in tests)
+def _children() -> float:
+    """Return the processor time of all children that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system

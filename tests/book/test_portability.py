@@ -143,6 +143,14 @@ def test_a_row_that_passed_on_these_files_is_kept_on_request(tmp_path, capsys, m
     assert ran == ["native", "native"]
 
 
+def test_a_row_whose_probe_fails_has_failed(tmp_path, monkeypatch, capsys):
+    root = small_checkout(tmp_path, {"noise": chapter(("1", "1"))})
+    monkeypatch.setitem(ROWS, "broken", rows.Row("broken", "a seed that is none", {"PYTHONHASHSEED": "none"}))
+    with pytest.raises(PortabilityError, match="failed: broken"):
+        portability(root, ["broken"])
+    assert "the machine does not show what the row asks for: the probe failed: " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("names", "slugs", "kind"), [(["pdp11"], [], "row"), ([], ["chapter-none"], "chapter")])
 def test_an_unknown_name_is_refused(names, slugs, kind):
     with pytest.raises(ValueError, match=f"no {kind} is called"):
