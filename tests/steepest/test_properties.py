@@ -292,7 +292,7 @@ def test_a_gradient_counts_as_normal_within_rounding(noise, moves):
 
 
 @pytest.mark.parametrize(("method", "limit"), [
-    ("dual-gradient", 100), ("fixed-point", 300), ("anderson", 300), ("admm", 300),
+    ("dual-gradient", 100), ("fixed-point", 300), ("admm", 300),
 ])  # fmt: skip
 def test_without_a_limit_a_method_takes_its_usual_number_of_steps(method, limit):
     gradient, weight = instances.stiefel_8x4()

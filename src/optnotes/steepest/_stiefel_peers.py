@@ -38,7 +38,7 @@ def anderson(ledger: Ledger, memory: int = 8) -> None:
         multiplier = _mixed(points, moves)
 
 
-def dual_gradient(ledger: Ledger, step: float = 0.01) -> None:
+def dual_gradient(ledger: Ledger, step: float) -> None:
     """Descend Λ ← Λ − step·(1 − k/limit)(WᵀΦ + ΦᵀW), X = 2Λ: Bernstein 2025, Modular Manifolds.
 
     The published step has the unit of the gradient's entries, so the method sees the scale of the gradient.
