@@ -199,7 +199,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(book):
 SMALL_DISK = answers("unshare", "-rm")
 
 
-@pytest.mark.parametrize("disk", ["1m", "8m"][: 2 * bool(SMALL_DISK)])
+@pytest.mark.parametrize("disk", ["1m", "3m"][: 2 * bool(SMALL_DISK)])
 def test_a_small_disk_gets_full_while_notebooks_run_and_while_pages_are_made(whole_book, disk):
     (whole_book.root / "_build").mkdir()
     whole_book.write(one=[WORDY if disk == "1m" else "1"])
@@ -207,7 +207,7 @@ def test_a_small_disk_gets_full_while_notebooks_run_and_while_pages_are_made(who
     status, said = whole_book.run(before=(*SMALL_DISK, "sh", "-c", mount, "sh"))
     assert status == 1
     assert "(No space left on device): free some and run this again" in said
-    assert ("rendering 2 pages" in said) == (disk == "8m")
+    assert ("rendering 2 pages" in said) == (disk == "3m")
     assert not {"work", "html"} & set(said.split())
 
 
