@@ -18,6 +18,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from traitlets import default
 
 from . import cache
+from .compare import keep_stored
 from .errors import BookError
 from .lock import Record, sole_build
 from .notebooks import Notebook, chapters, code_cells, normalise, read, write
@@ -32,14 +33,22 @@ class CellError(BookError):
 
 
 def refresh(root: Path, slugs: Sequence[str] = (), timeout: int = TIMEOUT) -> None:
-    """Execute the chapters named (all when none is) in place; one that fails stays as it was."""
+    """Execute the chapters named (all when none is) in place; one that fails stays as it was.
+
+    So do outputs that differ from the stored ones by no more than noise, whatever processor made them.
+    """
     known = chapters(root)
     unknown = sorted(set(slugs) - set(known))
     if unknown:
         raise CellError(f"no notebook of _toc.yml is called {', '.join(unknown)}; there are: {', '.join(known)}")
     wanted = {slug: read(known[slug]) for slug in slugs or known}
+
+    def keep(slug: str) -> None:
+        keep_stored(read(known[slug]), wanted[slug])
+        write(wanted[slug], known[slug])
+
     with sole_build(root) as record:
-        execute_all(wanted, root, timeout, record, keep=lambda slug: write(wanted[slug], known[slug]))
+        execute_all(wanted, root, timeout, record, keep)
 
 
 def execute_all(
