@@ -12,15 +12,14 @@ from scipy.optimize import brentq
 from scipy.signal import lfilter
 
 from optnotes._ground.arguments import FloatArray, integer, real_array, real_number, require
+from optnotes._ground.decay import step_decay
 from optnotes._ground.recurrence import running_sum
-from optnotes.schedules import Schedule, inverse_time, per_step
+from optnotes.schedules import Rate, Schedule, inverse_time, per_step, rates_and_decay
 
-Rate = ArrayLike | Schedule
-SMALLER = "lower the learning rate or the weight decay"
 MAX = float(np.finfo(np.float64).max)
 
 
-def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.0) -> FloatArray:
+def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.9) -> FloatArray:
     """Return the coefficient of each batch's gradient in the final weights, normalised to sum 1.
 
     w_j ∝ (1 − β₁) Σ_{i≥j} β₁^{i−j} η_i Π_{k>i}(1 − λ_kη_k)
@@ -55,10 +54,10 @@ def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.0) 
 
     Examples
     --------
-    >>> batch_weights(0.5, 1.0, 3) * 7  # each step halves what came before
+    >>> batch_weights(0.5, 1.0, 3, beta1=0) * 7  # each step halves what came before
     array([1., 2., 4.])
     """
-    rates, decay = _rates(lr, weight_decay, steps)
+    rates, decay = rates_and_decay(lr, weight_decay, steps)
     momentum = real_number("beta1", beta1, low=0, high=1, high_open=True)
     require(rates.any(), "lr", "be positive at some step", 0.0, "without a step nothing is learnt")
     log_rates = np.log(rates, out=np.full(steps, -np.inf), where=rates > 0)
@@ -101,7 +100,7 @@ def initial_weight(lr: Rate, weight_decay: Rate, steps: int) -> float:
     >>> round(initial_weight(0.1, 1.0, 2), 12)  # 0.9²
     0.81
     """
-    _, decay = _rates(lr, weight_decay, steps)
+    _, decay = rates_and_decay(lr, weight_decay, steps)
     return float(np.exp(_log_survival(decay)[0]))
 
 
@@ -137,13 +136,13 @@ def memory_steps(lr: ArrayLike, weight_decay: ArrayLike, threshold: ArrayLike) -
     3.0
     """
     share = real_array("threshold", threshold, low=0, high=1, low_open=True, high_open=True)
-    decay = _product(real_array("lr", lr, low=0), real_array("weight_decay", weight_decay, low=0))
+    decay = step_decay(real_array("lr", lr, low=0), real_array("weight_decay", weight_decay, low=0))
     forgetting = -np.log1p(-decay)
     positive = np.where(decay > 0, forgetting, 1.0)
     return np.asarray(np.where(decay > 0, -np.log(share) / positive, np.inf))[()]
 
 
-def balanced_lr(lr_max: float, weight_decay: Rate, steps: int, beta1: float = 0.0) -> FloatArray:
+def balanced_lr(lr_max: float, weight_decay: Rate, steps: int, beta1: float = 0.9) -> FloatArray:
     """Return the learning rates that give every batch the same weight, exactly, in discrete time.
 
     β₁ = 0: 1/η_t = 1/η_max + Σ_{1<j≤t} λ_j, under constant λ the schedule η_max/(1 + λη_max(t − 1)).
@@ -181,13 +180,13 @@ def balanced_lr(lr_max: float, weight_decay: Rate, steps: int, beta1: float = 0.
 
     Examples
     --------
-    >>> balanced_lr(0.5, 1.0, 3)  # 1/2, 1/3, 1/4
+    >>> balanced_lr(0.5, 1.0, 3, beta1=0)  # 1/2, 1/3, 1/4
     array([0.5       , 0.33333333, 0.25      ])
     """
     first = real_number("lr_max", lr_max, low=0, low_open=True)
     momentum = real_number("beta1", beta1, low=0, high=1, high_open=True)
     decay = per_step("weight_decay", weight_decay, steps)
-    _product(np.array(first), decay[0])
+    step_decay(np.array(first), decay[0])
     slowness = np.append(0.0, running_sum(decay[1:]))
     rates: FloatArray = first / (1 + first * slowness)
     if steps > 1:
@@ -235,7 +234,7 @@ def balanced_lr_and_decay(lr_max: float, weight_decay_max: float, steps: int) ->
     first = real_number("lr_max", lr_max, low=0, low_open=True)
     decay = real_number("weight_decay_max", weight_decay_max, low=0)
     count = integer("steps", steps, low=1, remedy="a run has at least one step")
-    share = 1 / np.sqrt(_inverse_squares(float(_product(np.array(first), np.array(decay))), count))
+    share = 1 / np.sqrt(_inverse_squares(float(step_decay(np.array(first), np.array(decay))), count))
     return first * share, decay * share
 
 
@@ -398,17 +397,6 @@ def balanced_design(lr_max: float, steps: int, remembered: float) -> tuple[float
     require(decay < 1 - 1e-15, "remembered", "be reachable with λη < 1", remembered, "remember more or take more steps")
     require(decay < MAX * first, "lr_max", "be large enough for a finite weight decay", lr_max)
     return decay / first, inverse_time(first / kept, decay / kept)
-
-
-def _rates(lr: Rate, weight_decay: Rate, steps: int) -> tuple[FloatArray, FloatArray]:
-    rates = per_step("lr", lr, steps)
-    return rates, _product(rates, per_step("weight_decay", weight_decay, steps))
-
-
-def _product(rates: FloatArray, decay: FloatArray) -> FloatArray:
-    product = np.asarray(rates * decay, dtype=np.float64)
-    require((product < 1).all(), "lr·weight_decay", "be below 1 at every step", product.max(), SMALLER)
-    return product
 
 
 def _log_survival(decay: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optnotes._ground.arguments import FloatArray, choice, generator, integer, real_array, real_number, require
+from optnotes.schedules import Rate, rates_and_decay
 
 _OPTIMIZERS = ("sgdm", "sign-sgdm", "adam", "muon")
 _CHUNK = 16384  # gradients drawn at once: 64 KiB in float32, inside a second-level cache
@@ -76,9 +77,9 @@ def run(
     optimizer: str,
     *,
     rng: np.random.Generator,
+    lr: Rate = 1e-3,
+    weight_decay: Rate = 0.0,
     steps: int,
-    lr: ArrayLike = 1e-3,
-    weight_decay: ArrayLike = 0.0,
     beta1: float = 0.9,
     beta2: float = 0.95,
     mean: ArrayLike = 0.0,
@@ -100,10 +101,10 @@ def run(
         Adam runs with bias correction and without ε.
     rng : numpy.random.Generator
         The only source of randomness.
+    lr, weight_decay : float, array of shape (steps,) or Schedule
+        Rates η_t, λ_t ≥ 0 of the steps 1, …, `steps`; η_tλ_t < 1.
     steps : int, ≥ 1
         Recorded steps.
-    lr, weight_decay : number or array (steps,), ≥ 0
-        Learning rate η and weight decay λ.
     beta1, beta2 : float, in [0, 1)
         Decays of the two moments; only Adam reads beta2.
     mean, std : array_like that broadcasts to shape, std ≥ 0
@@ -143,7 +144,7 @@ def run(
     sizes = _shape(shape, choice("optimizer", optimizer, _OPTIMIZERS))
     total, warm = integer("steps", steps, low=1), integer("burn_in", burn_in, low=0)
     kind = np.dtype(choice("dtype", dtype, ("float32", "float64")))
-    rates = np.stack([_per_step("lr", lr, total), _per_step("weight_decay", weight_decay, total)])
+    rates = np.stack(rates_and_decay(lr, weight_decay, total))
     rates = np.concatenate([np.zeros((2, warm)), rates], axis=1)
     law = _fitting("mean", mean, sizes, kind), _fitting("std", std, sizes, kind, low=0.0)
     _squarable("the larger of mean and std", np.maximum(abs(law[0]), law[1]), kind)
@@ -161,8 +162,8 @@ def trajectory(
     gradients: ArrayLike,
     init: ArrayLike,
     *,
-    lr: ArrayLike = 1e-3,
-    weight_decay: ArrayLike = 0.0,
+    lr: Rate = 1e-3,
+    weight_decay: Rate = 0.0,
     beta1: float = 0.9,
     beta2: float = 0.95,
     epsilon: float = 0.0,
@@ -179,8 +180,8 @@ def trajectory(
         One gradient per step; for Muon the last two axes are the matrix.
     init : array_like, shape (...)
         Weights θ_0.
-    lr, weight_decay : number or array (steps,), ≥ 0
-        Learning rate η and weight decay λ.
+    lr, weight_decay : float, array of shape (steps,) or Schedule
+        Rates η_t, λ_t ≥ 0 of the steps 1, …, `steps`; η_tλ_t < 1.
     beta1, beta2 : float, in [0, 1)
         Decays of the two moments; only Adam reads beta2.
     epsilon : float, ≥ 0
@@ -213,9 +214,8 @@ def trajectory(
     decays = _decays(beta1, beta2)
     rule = _Rule(optimizer, sizes, np.dtype(np.float64), *decays, epsilon=real_number("epsilon", epsilon, low=0.0))
     weights = [theta]
-    rates = zip(_per_step("lr", lr, len(path)), _per_step("weight_decay", weight_decay, len(path)), strict=True)
-    for gradient, (rate, decay) in zip(path, rates, strict=True):
-        weights.append((1.0 - rate * decay) * weights[-1] - rate * rule.update(gradient))
+    for gradient, rate, decay in zip(path, *rates_and_decay(lr, weight_decay, len(path)), strict=True):
+        weights.append((1.0 - decay) * weights[-1] - rate * rule.update(gradient))
     return np.stack(weights)
 
 
@@ -298,7 +298,7 @@ def _block(
             continue
         squares += _square(gradient), _square(rule.m), _square(update)
         total += update
-        theta *= 1.0 - float(rates[0, step] * rates[1, step])
+        theta *= 1.0 - float(rates[1, step])
         update *= float(rates[0, step])
         theta -= update
         weights.append(_square(theta))
@@ -369,12 +369,6 @@ def _shape(shape: int | tuple[int, ...], optimizer: str) -> tuple[int, ...]:
     whole = tuple(integer("shape", size, low=1) for size in sizes)
     require(optimizer != "muon" or len(whole) > 1, "shape", "have at least two axes for Muon", whole)
     return whole
-
-
-def _per_step(name: str, value: ArrayLike, steps: int) -> FloatArray:
-    rates = real_array(name, value, low=0.0)
-    require(rates.shape in {(), (steps,)}, name, f"be a number or have shape ({steps},)", f"shape {rates.shape}")
-    return np.broadcast_to(rates, (steps,))
 
 
 def _fitting(

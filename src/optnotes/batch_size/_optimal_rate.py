@@ -23,7 +23,7 @@ class StepsAndExamples(NamedTuple):
     examples: FloatArray
 
 
-def sgd(batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.0) -> FloatArray:
+def sgd(batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.9) -> FloatArray:
     """Return the optimal learning rate of SGD, or of SGD with momentum.
 
     η* = η_max/(1 + c𝓑_noise/B), η_max = gᵀg/gᵀHg, 𝓑_noise = tr(ΣH)/gᵀHg, c = (1−β₁)/(1+β₁).
@@ -56,14 +56,14 @@ def sgd(batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.0)
 
     Examples
     --------
-    >>> float(sgd(1, Quadratic([1.0, 1.0], [1.0, 3.0], [1.0, 1.0])))  # η_max = 1/2, 𝓑_noise = 1
+    >>> float(sgd(1, Quadratic([1.0, 1.0], [1.0, 3.0], [1.0, 1.0]), beta1=0))  # η_max = 1/2, 𝓑_noise = 1
     0.25
     """
     return _optimal(RULES["sgd"], batch_size, problem, beta1)
 
 
 def sign_sgd(
-    batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.0, method: str = "mean-field"
+    batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.9, method: str = "mean-field"
 ) -> FloatArray:
     """Return the optimal learning rate of SignSGD, or of SignSGD with momentum.
 
@@ -102,14 +102,14 @@ def sign_sgd(
 
     Examples
     --------
-    >>> float(sign_sgd(1, Quadratic([1.0], [2.0], [3.0])))  # E φ̃ ≈ 1/√(1 + 3)
+    >>> float(sign_sgd(1, Quadratic([1.0], [2.0], [3.0]), beta1=0))  # E φ̃ ≈ 1/√(1 + 3)
     0.25
     """
     return _optimal(RULES["sign-sgd"], batch_size, problem, beta1, method)
 
 
 def soft_sign_sgd(
-    batch_size: ArrayLike, problem: Quadratic, epsilon: float, beta1: float = 0.0, method: str = "mean-field"
+    batch_size: ArrayLike, problem: Quadratic, epsilon: float, beta1: float = 0.9, method: str = "mean-field"
 ) -> FloatArray:
     """Return the optimal learning rate of descent along softsign(g) = g/√(g² + ε²).
 
@@ -148,7 +148,7 @@ def soft_sign_sgd(
 
     Examples
     --------
-    >>> float(soft_sign_sgd(1, Quadratic([1.0], [1.0], [2.0]), epsilon=1.0).round(6))  # (1/2)/(3/4)
+    >>> float(soft_sign_sgd(1, Quadratic([1.0], [1.0], [2.0]), epsilon=1.0, beta1=0).round(6))  # (1/2)/(3/4)
     0.666667
     """
     return _optimal(RULES["soft-sign-sgd"], batch_size, problem, epsilon, beta1, method)
@@ -158,7 +158,7 @@ def adam(
     batch_size: ArrayLike,
     problem: Quadratic | Summary,
     beta1: float = 0.9,
-    beta2: float | None = None,
+    beta2: float | None = 0.95,
     method: str = "mean-field",
 ) -> FloatArray:
     """Return the optimal learning rate of Adam.
@@ -186,7 +186,7 @@ def adam(
 
     Raises
     ------
-    ValueError : an argument outside its range; exact without beta2 or with correlated noise. TypeError : a problem of
+    ValueError : an argument outside its range; exact with beta2 None or with correlated noise. TypeError : a problem of
         the wrong kind.
 
     Domain
@@ -200,13 +200,13 @@ def adam(
 
     Examples
     --------
-    >>> float(adam(1, Quadratic([1.0], [2.0], [3.0]), beta1=0.0))
+    >>> float(adam(1, Quadratic([1.0], [2.0], [3.0]), beta1=0))
     0.25
     """
     return _optimal(RULES["adam"], batch_size, problem, beta1, beta2, method)
 
 
-def muon(batch_size: ArrayLike, problem: MatrixQuadratic, beta1: float = 0.0, method: str = "mean-field") -> FloatArray:
+def muon(batch_size: ArrayLike, problem: MatrixQuadratic, beta1: float = 0.9, method: str = "mean-field") -> FloatArray:
     """Return the optimal learning rate of Muon, descent along msign(G).
 
     Mean field, n ≥ m: E Φ̃ ≈ GS, S = (GᵀG + cnσ²/B)^{−1/2}, so a singular value s shrinks to s/√(s² + cnσ²/B).
@@ -246,7 +246,7 @@ def muon(batch_size: ArrayLike, problem: MatrixQuadratic, beta1: float = 0.0, me
 
     Examples
     --------
-    >>> float(muon(1, MatrixQuadratic([[2.0, 0.0], [0.0, 2.0]], std=1.0)).round(6))  # 2/√(4 + 2)
+    >>> float(muon(1, MatrixQuadratic([[2.0, 0.0], [0.0, 2.0]], std=1.0), beta1=0).round(6))  # 2/√(4 + 2)
     0.816497
     """
     return _optimal(RULES["muon"], batch_size, problem, beta1, method)
@@ -295,7 +295,7 @@ def expected_decrease(
 
     Examples
     --------
-    >>> float(expected_decrease(1, Quadratic([1.0, 1.0], [1.0, 3.0], [1.0, 1.0])))  # ΔL_max/2, ΔL_max = 4/8
+    >>> float(expected_decrease(1, Quadratic([1.0, 1.0], [1.0, 3.0], [1.0, 1.0]), beta1=0))  # ΔL_max/2, ΔL_max = 4/8
     0.25
     """
     slope, curvature = _terms(optimizer)(_batches(batch_size), problem, **options)
@@ -422,7 +422,7 @@ def _terms(optimizer: str) -> Callable[..., Terms]:
 
 
 def _surge(problem: Summary, optimizer: str, **options: float | str | None) -> float:
-    share = momentum_share(float(options.get("beta1", 0.9 if optimizer == "adam" else 0.0) or 0.0))
+    share = momentum_share(float(options.get("beta1", 0.9) or 0.0))
     diagonal, cross = problem.diagonal, problem.cross
     if optimizer == "adam":
         diagonal, cross, share = share * diagonal, (1.0 - share) * diagonal + cross, 1.0

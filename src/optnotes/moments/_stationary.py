@@ -49,7 +49,7 @@ def momentum_variance(beta1: ArrayLike, std: ArrayLike) -> FloatArray:
 
 
 def adam_update_rms(
-    beta1: ArrayLike, beta2: ArrayLike | None = None, snr: ArrayLike = 0.0, method: str = "mean-field"
+    beta1: ArrayLike, beta2: ArrayLike | None = 0.95, snr: ArrayLike = 0.0, method: str = "mean-field"
 ) -> FloatArray:
     """Return the stationary RMS of Adam's update u = m/√v, without ε and after the bias correction has faded.
 
@@ -76,7 +76,7 @@ def adam_update_rms(
 
     Raises
     ------
-    ValueError : an argument outside its range, or beta2 missing where the method needs it.
+    ValueError : an argument outside its range, or beta2 None where the method needs it.
 
     Domain
     ------
@@ -256,7 +256,7 @@ def sign_momentum_correlation(beta1: ArrayLike, lag: ArrayLike) -> FloatArray:
 
 
 def snr_from_update_rms(
-    update_rms: ArrayLike, beta1: float, beta2: float | None = None, method: str = "mean-field"
+    update_rms: ArrayLike, beta1: float, beta2: float | None = 0.95, method: str = "mean-field"
 ) -> FloatArray:
     """Return the signal-to-noise ratio at which Adam's update has the given RMS.
 

@@ -6,15 +6,30 @@ the steps 1, …, t is `total(t)` + (η(t) − η(0))/2 + …, a relative differ
 weight decay use these objects; the same objects serve for a weight decay that changes in time.
 """
 
-from ._schedule import Schedule, constant, cosine, inverse_sqrt, inverse_time, linear, per_step, wsd
+from ._schedule import (
+    Rate,
+    Schedule,
+    as_schedule,
+    constant,
+    cosine,
+    inverse_sqrt,
+    inverse_time,
+    linear,
+    per_step,
+    rates_and_decay,
+    wsd,
+)
 
 __all__ = [
+    "Rate",
     "Schedule",
+    "as_schedule",
     "constant",
     "cosine",
     "inverse_sqrt",
     "inverse_time",
     "linear",
     "per_step",
+    "rates_and_decay",
     "wsd",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray, integer, real_array, real_number, require
+from optnotes._ground.decay import step_decay
 
 from ._pieces import HalfCosine, InverseSqrt, InverseTime, Piece, Straight
 
@@ -71,6 +72,10 @@ class Schedule:
             for piece, start in zip(self.pieces, self._starts, strict=True)
         ]
         return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
+
+
+Rate = ArrayLike | Schedule
+"""A rate: a number, an array with one entry a step, or a schedule."""
 
 
 def constant(lr_max: float, *, warmup: int = 0) -> Schedule:
@@ -293,7 +298,7 @@ def inverse_sqrt(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
     return Schedule((*first, InverseSqrt(peak, _decay(decay))))
 
 
-def per_step(name: str, rate: ArrayLike | Schedule, steps: int) -> FloatArray:
+def per_step(name: str, rate: Rate, steps: int) -> FloatArray:
     """Return the rates of the steps 1, …, `steps` as an array, from a number, an array or a schedule.
 
     Parameters
@@ -328,6 +333,70 @@ def per_step(name: str, rate: ArrayLike | Schedule, steps: int) -> FloatArray:
     fits = array.shape in {(), (steps,)}
     require(fits, name, f"be a number, a Schedule or an array of shape ({steps},)", f"shape {array.shape}")
     return np.broadcast_to(array, (steps,)).copy()
+
+
+def rates_and_decay(lr: Rate, weight_decay: Rate, steps: int) -> tuple[FloatArray, FloatArray]:
+    """Return the learning rates η_t of the steps 1, …, `steps` and the shares η_tλ_t of the weights that decay.
+
+    Parameters
+    ----------
+    lr, weight_decay : float, array of shape (steps,) or Schedule
+        Rates η_t, λ_t ≥ 0; η_tλ_t < 1.
+    steps : int
+        Number of steps, ≥ 1.
+
+    Returns
+    -------
+    tuple of two ndarrays of shape (steps,)
+        η_t and η_tλ_t.
+
+    Raises
+    ------
+    ValueError
+        If a rate is negative, some η_tλ_t ≥ 1, or an array or a schedule does not cover the steps.
+
+    Examples
+    --------
+    >>> rates_and_decay(linear(1.0, 4), 0.5, 3)
+    (array([0.75, 0.5 , 0.25]), array([0.375, 0.25 , 0.125]))
+    """
+    rates = per_step("lr", lr, steps)
+    return rates, step_decay(rates, per_step("weight_decay", weight_decay, steps))
+
+
+def as_schedule(name: str, rate: Rate) -> Schedule:
+    """Return the schedule of a rate: itself, constant for a number, and one flat piece a step for an array.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message of an error.
+    rate : float, array of shape (steps,) or Schedule
+        Rates ≥ 0.
+
+    Returns
+    -------
+    Schedule
+        With the rate of step t on the time from t − 1 to t; endless for a number.
+
+    Raises
+    ------
+    ValueError
+        If a rate is negative, or the array has not one dimension.
+
+    Examples
+    --------
+    >>> float(as_schedule("lr", [3.0, 1.0]).total(1.5))  # 3 + 1/2
+    3.5
+    """
+    if isinstance(rate, Schedule):
+        return rate
+    array = real_array(name, rate, low=0)
+    if not array.ndim:
+        return constant(float(array))
+    fits = array.ndim == 1 and array.size > 0
+    require(fits, name, "be a number, a Schedule or an array with one entry a step", f"shape {array.shape}")
+    return Schedule(tuple(Straight(value, value, 1.0) for value in array.tolist()))
 
 
 def _start(lr_max: float, warmup: int, steps: float) -> tuple[float, tuple[Piece, ...]]:

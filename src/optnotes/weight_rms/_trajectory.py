@@ -8,13 +8,14 @@ from numpy.typing import ArrayLike
 from scipy.special import erf, exprel
 
 from optnotes._ground.arguments import FloatArray, choice, integer, real_array, real_number, require
+from optnotes._ground.decay import step_decay
 from optnotes._ground.recurrence import linear_recurrence
 from optnotes.moments._sign_modes import sign_modes
-from optnotes.schedules import Schedule
+from optnotes.schedules import Rate, as_schedule, rates_and_decay
 
 from ._equilibrium import adam_sum, sign_sum
 from ._relaxation import relaxed
-from ._slow_variation import Rate, mean_exponentials, slow_sum, step_integrals, step_rates
+from ._slow_variation import mean_exponentials, slow_sum, step_integrals
 
 Method = Literal["exact", "slow", "ode", "closed-form"]
 Approximation = Literal["mean-field", "corrected", "exact"]
@@ -173,7 +174,7 @@ def sign_momentum(
     return _recursion(run, _Updates(ones, mean, ones, *sign_modes(decay1, float(height))))
 
 
-def ode_solution(lr: Schedule, weight_decay: float, t: ArrayLike, init_rms: float = 0.0) -> FloatArray:
+def ode_solution(lr: Rate, weight_decay: float, t: ArrayLike, init_rms: float = 0.0) -> FloatArray:
     """Return the RMS that solves ρ̇ = −2ληρ + η² at the times t, in closed form piece by piece.
 
     Constant: (η/2λ)(1 − e^{−2κ}). Linear: erfcx where it falls, Dawson's integral where it rises. Inverse time:
@@ -181,12 +182,12 @@ def ode_solution(lr: Schedule, weight_decay: float, t: ArrayLike, init_rms: floa
 
     Parameters
     ----------
-    lr : Schedule
-        Learning rate η(t).
+    lr : float, array of shape (steps,) or Schedule
+        Learning rate η(t) ≥ 0; the rate of an array at step t holds from t − 1 to t.
     weight_decay : float
         Constant weight decay λ ≥ 0.
     t : float or array
-        Times, 0 ≤ t ≤ the schedule's steps.
+        Times, 0 ≤ t ≤ the steps of the schedule or the array.
     init_rms : float
         RMS of the initial weights, 0 to 1e150.
 
@@ -215,30 +216,30 @@ def ode_solution(lr: Schedule, weight_decay: float, t: ArrayLike, init_rms: floa
     >>> round(float(ode_solution(inverse_time(1.0, 0.5), 0.5, 2.0)) ** 2, 12)  # e^{−2κ}η²t = 2/4
     0.5
     """
-    _require_schedule(lr)
-    time, decay = real_array("t", t, low=0, high=lr.steps), real_number("weight_decay", weight_decay, low=0)
+    schedule = as_schedule("lr", lr)
+    time, decay = real_array("t", t, low=0, high=schedule.steps), real_number("weight_decay", weight_decay, low=0)
     flat, start = time.ravel(), 0.0
     square = np.full(flat.shape, real_number("init_rms", init_rms, low=0, high=1e150) ** 2)
-    for piece in lr.pieces:
+    for piece in schedule.pieces:
         s = np.clip(flat - start, 0, piece.length)
         square = np.exp(-2 * decay * piece.area(s)) * square + relaxed(piece, decay, s)
         start += piece.length
     return np.asarray(np.sqrt(square).reshape(time.shape))[()]
 
 
-def coupled_solution(lr: Schedule, ratio: float, t: ArrayLike, init_rms: float = 0.0) -> FloatArray:
+def coupled_solution(lr: Rate, ratio: float, t: ArrayLike, init_rms: float = 0.0) -> FloatArray:
     """Return the RMS that solves ρ̇ = −2ληρ + η² at the times t when λ(t) = ratio·η(t).
 
     ρ = e^{−2κ}ρ_0 + (1 − e^{−2κ})/(2·ratio), κ = ratio·∫η², for every schedule.
 
     Parameters
     ----------
-    lr : Schedule
-        Learning rate η(t).
+    lr : float, array of shape (steps,) or Schedule
+        Learning rate η(t) ≥ 0; the rate of an array at step t holds from t − 1 to t.
     ratio : float
         λ/η ≥ 0, constant in time.
     t : float or array
-        Times, 0 ≤ t ≤ the schedule's steps.
+        Times, 0 ≤ t ≤ the steps of the schedule or the array.
     init_rms : float
         RMS of the initial weights, 0 to 1e150.
 
@@ -262,8 +263,7 @@ def coupled_solution(lr: Schedule, ratio: float, t: ArrayLike, init_rms: float =
     >>> round(float(coupled_solution(linear(1.0, 10**6), 2.0, 10**6)), 12)  # √(1/4)
     0.5
     """
-    _require_schedule(lr)
-    gained = lr.total_square(t)
+    gained = as_schedule("lr", lr).total_square(t)
     exponent = -2 * real_number("ratio", ratio, low=0) * gained
     square = np.exp(exponent) * real_number("init_rms", init_rms, low=0, high=1e150) ** 2 + gained * exprel(exponent)
     return np.asarray(np.sqrt(square))[()]
@@ -379,7 +379,7 @@ def rotation(lr: float, weight_decay: float, update_rms: float, weight_rms: floa
     0.141539473324
     """
     rate, decay = real_number("lr", lr, low=0, low_open=True), real_number("weight_decay", weight_decay, low=0)
-    require(rate * decay < 1, "lr·weight_decay", "be below 1", rate * decay, "lower one of them")
+    step_decay(np.array(rate), np.array(decay))
     update = real_number("update_rms", update_rms, low=0, low_open=True)
     weight = real_number("weight_rms", weight_rms, low=0, low_open=True)
     step, shrink = rate * update / weight, rate * decay
@@ -437,7 +437,7 @@ def adamw_weights(
     slope, theta = real_array("gradients", gradients, low=-1e150, high=1e150), real_array("init", init)
     fits = slope.ndim == theta.ndim + 1 and slope.shape[1:] == theta.shape
     require(fits, "gradients", f"have shape (steps, *{theta.shape})", f"shape {slope.shape}")
-    rates, decay = step_rates(lr, weight_decay, len(slope))
+    rates, decay = rates_and_decay(lr, weight_decay, len(slope))
     decay1, decay2 = (real_number(n, b, low=0, high=1, high_open=True) for n, b in (("beta1", beta1), ("beta2", beta2)))
     small = real_number("eps", eps, low=0)
     first, second, path = np.zeros_like(theta), np.zeros_like(theta), [theta]
@@ -450,14 +450,9 @@ def adamw_weights(
     return np.array(path)
 
 
-def _require_schedule(lr: object) -> None:
-    if not isinstance(lr, Schedule):
-        raise TypeError(f"`lr` must be a Schedule, got {lr!r}; for arrays take adamw(..., method='ode')")
-
-
 def _recursion(run: _Run, updates: _Updates) -> FloatArray:
     lr, weight_decay, steps, init_rms = run
-    rates, decay = step_rates(lr, weight_decay, steps)
+    rates, decay = rates_and_decay(lr, weight_decay, steps)
     moved, kept = rates * updates.gain, 1 - decay
     driven = moved**2 * updates.growth * updates.variances.sum()
     for gamma, variance in zip(updates.decays, updates.variances, strict=True):
@@ -478,7 +473,7 @@ def _approximate(run: _Run, signal: float, noise: float, method: Method) -> Floa
 def _constants(lr: float, weight_decay: float, beta1: float, beta2: float, snr: float) -> tuple[float, ...]:
     rate = real_number("lr", lr, low=0, low_open=True, remedy="without steps there is no equilibrium")
     decay = real_number("weight_decay", weight_decay, low=0, low_open=True, remedy="without decay none exists")
-    require(rate * decay < 1, "lr·weight_decay", "be below 1", rate * decay, "lower one of them")
+    step_decay(np.array(rate), np.array(decay))
     decay1 = real_number("beta1", beta1, low=0, high=1, high_open=True)
     decay2 = real_number("beta2", beta2, low=0, high=1, low_open=True, high_open=True)
     return rate, decay, decay1, decay2, real_number("snr", snr, low=0)
