@@ -36,7 +36,6 @@ BOOK = {"book", "checks", "claims", "manifold_training", "plotting"}
 OF_THE_BOOK = {"cycler", "matplotlib", "mpmath", "sympy"}
 INTERNALS = {  # rooms that another topic enters by the window: importer, room, why it is not public
     ("weight_rms", "moments._laplace"): "a sum rule of the integral behind the moments",
-    ("weight_rms", "moments._sign_modes"): "modes of the sign of the momentum, summed with those of the decay",
     ("weight_rms", "schedules._pieces"): "each piece of a schedule relaxes in its own closed form",
     ("instances", "steepest._instances"): "the short name of the printed instance",
 }

@@ -4,7 +4,7 @@ Chapters `momentum-and-ema` and `weight-rms` use them. The mean field takes the 
 values come from a Laplace transform (`_laplace`), the correction between the two from a second-order expansion.
 """
 
-from ._stationary import (
+from ._adam import (
     adam_update_autocovariance,
     adam_update_covariance_sum,
     adam_update_mean,

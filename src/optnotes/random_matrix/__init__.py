@@ -4,7 +4,7 @@ Exact means and distribution functions, closed forms, asymptotics and bounds; dr
 never form the matrix; the Marchenko–Pastur density. A wide matrix is treated as its transpose.
 """
 
-from ._singular_values import (
+from ._means import (
     EXACT_LIMIT,
     METHODS,
     SIZE_LIMIT,

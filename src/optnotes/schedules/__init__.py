@@ -6,7 +6,7 @@ the steps 1, …, t is `total(t)` + (η(t) − η(0))/2 + …, a relative differ
 weight decay use these objects; the same objects serve for a weight decay that changes in time.
 """
 
-from ._schedule import (
+from ._shapes import (
     Rate,
     Schedule,
     as_schedule,

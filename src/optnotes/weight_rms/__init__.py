@@ -4,7 +4,7 @@ Gradients are independent, identically distributed, and free of the weights; the
 by its mean, or the sign of the momentum. The chapters `weight-rms` and `weight-rms-schedules` derive the formulas.
 """
 
-from ._trajectory import (
+from ._adamw import (
     Approximation,
     Method,
     adamw,

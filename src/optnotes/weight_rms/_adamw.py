@@ -10,11 +10,11 @@ from scipy.special import erf, exprel
 from optnotes._ground.arguments import FloatArray, choice, integer, real_array, real_number, require
 from optnotes._ground.decay import step_decay
 from optnotes._ground.recurrence import linear_recurrence
-from optnotes.moments._sign_modes import sign_modes
 from optnotes.schedules import Rate, as_schedule, rates_and_decay
 
 from ._equilibrium import adam_sum, sign_sum
 from ._relaxation import relaxed
+from ._sign_modes import sign_modes
 from ._slow_variation import mean_exponentials, slow_sum, step_integrals
 
 Method = Literal["exact", "slow", "ode", "closed-form"]
