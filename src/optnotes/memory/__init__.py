@@ -5,17 +5,9 @@ Decoupled weight decay makes the weights a weighted sum of past updates,
 them, and solve for the schedules that make them all equal. The chapter on the memory of weight decay uses them.
 """
 
-from ._weights import (
-    balanced_design,
-    balanced_lr,
-    balanced_lr_and_decay,
-    batch_weights,
-    decay_for_memory,
-    effective_batches,
-    forgotten_fraction,
-    initial_weight,
-    memory_steps,
-)
+from ._balanced import balanced_lr, balanced_lr_and_decay
+from ._design import balanced_design, decay_for_memory
+from ._weights import batch_weights, effective_batches, forgotten_fraction, initial_weight, memory_steps
 
 __all__ = [
     "balanced_design",

@@ -1,81 +1,12 @@
-"""The schedule, a chain of pieces, and the functions that build the usual ones."""
-
-import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
+"""The usual schedules."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from optnotes._ground.arguments import FloatArray, integer, real_array, real_number, require
-from optnotes._ground.decay import step_decay
+from optnotes._ground.arguments import integer, real_number, require
 
 from ._pieces import HalfCosine, InverseSqrt, InverseTime, Piece, Straight
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """A rate η(t) made of pieces that follow each other; call it on steps.
-
-    Parameters
-    ----------
-    pieces : tuple of Piece
-        Shapes with closed-form integrals; build them with the functions of this module.
-
-    Examples
-    --------
-    >>> triangle = linear(lr_max=2.0, steps=4)
-    >>> triangle([0, 1, 2, 3, 4])
-    array([2. , 1.5, 1. , 0.5, 0. ])
-    >>> float(triangle.total(4))
-    4.0
-    """
-
-    pieces: tuple[Piece, ...]
-
-    @property
-    def steps(self) -> float:
-        """Number of steps until the schedule ends, `inf` where it never does."""
-        return sum(piece.length for piece in self.pieces)
-
-    def __call__(self, t: ArrayLike) -> FloatArray:
-        """Return the rate η(t), shape of `t`; 0 ≤ t ≤ `steps`."""
-        time = self._time(t)
-        index = np.searchsorted(self._ends[:-1], time, side="left")
-        within = [np.where(index == k, time - start, 0.0) for k, start in enumerate(self._starts)]
-        rates = [piece.rate(s) for piece, s in zip(self.pieces, within, strict=True)]
-        return np.asarray(np.choose(index, rates), dtype=np.float64)
-
-    def total(self, t: ArrayLike) -> FloatArray:
-        """Return ∫η from 0 to t, shape of `t`; 0 ≤ t ≤ `steps`."""
-        return self._sum(t, lambda piece, s: piece.area(s))
-
-    def total_square(self, t: ArrayLike) -> FloatArray:
-        """Return ∫η² from 0 to t, shape of `t`; 0 ≤ t ≤ `steps`."""
-        return self._sum(t, lambda piece, s: piece.area_square(s))
-
-    @property
-    def _ends(self) -> list[float]:
-        return list(itertools.accumulate(piece.length for piece in self.pieces))
-
-    @property
-    def _starts(self) -> list[float]:
-        return [0.0, *self._ends[:-1]]
-
-    def _time(self, t: ArrayLike) -> FloatArray:
-        return real_array("t", t, low=0, high=self.steps, remedy="ask for times within the schedule")
-
-    def _sum(self, t: ArrayLike, area: Callable[[Piece, FloatArray], FloatArray]) -> FloatArray:
-        time = self._time(t)
-        parts = [
-            area(piece, np.clip(time - start, 0, piece.length))
-            for piece, start in zip(self.pieces, self._starts, strict=True)
-        ]
-        return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
-
-
-Rate = ArrayLike | Schedule
-"""A rate: a number, an array with one entry a step, or a schedule."""
+from ._schedule import Schedule
+from ._steps import checked_steps
 
 
 def constant(lr_max: float, *, warmup: int = 0) -> Schedule:
@@ -140,7 +71,7 @@ def linear(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -
     >>> float(linear(3.0, 2, lr_end=1.0).total_square(2))  # (9 + 3 + 1)·2/3
     8.666666666666666
     """
-    peak, first = _start(lr_max, warmup, _steps(steps))
+    peak, first = _start(lr_max, warmup, checked_steps(steps))
     return Schedule((*first, Straight(peak, _rate("lr_end", lr_end), float(steps - warmup))))
 
 
@@ -177,7 +108,7 @@ def cosine(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -
     >>> float(cosine(1.0, 8).total_square(8))  # 3·8/8
     3.0
     """
-    peak, first = _start(lr_max, warmup, _steps(steps))
+    peak, first = _start(lr_max, warmup, checked_steps(steps))
     return Schedule((*first, HalfCosine(peak, _rate("lr_end", lr_end), float(steps - warmup))))
 
 
@@ -215,7 +146,7 @@ def wsd(lr_max: float, steps: int, *, decay_steps: int, lr_end: float = 0.0, war
     >>> float(wsd(1.0, 10, decay_steps=4, warmup=2).total(10))  # (10 + 6 − 2)/2
     7.0
     """
-    peak, first = _start(lr_max, warmup, _steps(steps))
+    peak, first = _start(lr_max, warmup, checked_steps(steps))
     integer("decay_steps", decay_steps, low=0)
     flat = steps - warmup - decay_steps
     require(flat >= 0, "decay_steps", f"be at most steps − warmup = {steps - warmup}", decay_steps)
@@ -298,115 +229,10 @@ def inverse_sqrt(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
     return Schedule((*first, InverseSqrt(peak, _decay(decay))))
 
 
-def per_step(name: str, rate: Rate, steps: int) -> FloatArray:
-    """Return the rates of the steps 1, …, `steps` as an array, from a number, an array or a schedule.
-
-    Parameters
-    ----------
-    name : str
-        Name of the argument, for the message of an error.
-    rate : float, array of shape (steps,) or Schedule
-        Rates ≥ 0.
-    steps : int
-        Number of steps, ≥ 1.
-
-    Returns
-    -------
-    ndarray of shape (steps,)
-        The rate of each step.
-
-    Raises
-    ------
-    ValueError
-        If a rate is negative, or the array or the schedule does not cover the steps.
-
-    Examples
-    --------
-    >>> per_step("lr", linear(1.0, 4), 4)
-    array([0.75, 0.5 , 0.25, 0.  ])
-    """
-    _steps(steps)
-    if isinstance(rate, Schedule):
-        require(rate.steps >= steps, name, f"cover {steps} steps", rate, "make the schedule as long as the run")
-        return rate(np.arange(1.0, steps + 1))
-    array = real_array(name, rate, low=0)
-    fits = array.shape in {(), (steps,)}
-    require(fits, name, f"be a number, a Schedule or an array of shape ({steps},)", f"shape {array.shape}")
-    return np.broadcast_to(array, (steps,)).copy()
-
-
-def rates_and_decay(lr: Rate, weight_decay: Rate, steps: int) -> tuple[FloatArray, FloatArray]:
-    """Return the learning rates η_t of the steps 1, …, `steps` and the shares η_tλ_t of the weights that decay.
-
-    Parameters
-    ----------
-    lr, weight_decay : float, array of shape (steps,) or Schedule
-        Rates η_t, λ_t ≥ 0; η_tλ_t < 1.
-    steps : int
-        Number of steps, ≥ 1.
-
-    Returns
-    -------
-    tuple of two ndarrays of shape (steps,)
-        η_t and η_tλ_t.
-
-    Raises
-    ------
-    ValueError
-        If a rate is negative, some η_tλ_t ≥ 1, or an array or a schedule does not cover the steps.
-
-    Examples
-    --------
-    >>> rates_and_decay(linear(1.0, 4), 0.5, 3)
-    (array([0.75, 0.5 , 0.25]), array([0.375, 0.25 , 0.125]))
-    """
-    rates = per_step("lr", lr, steps)
-    return rates, step_decay(rates, per_step("weight_decay", weight_decay, steps))
-
-
-def as_schedule(name: str, rate: Rate) -> Schedule:
-    """Return the schedule of a rate: itself, constant for a number, and one flat piece a step for an array.
-
-    Parameters
-    ----------
-    name : str
-        Name of the argument, for the message of an error.
-    rate : float, array of shape (steps,) or Schedule
-        Rates ≥ 0.
-
-    Returns
-    -------
-    Schedule
-        With the rate of step t on the time from t − 1 to t; endless for a number.
-
-    Raises
-    ------
-    ValueError
-        If a rate is negative, or the array has not one dimension.
-
-    Examples
-    --------
-    >>> float(as_schedule("lr", [3.0, 1.0]).total(1.5))  # 3 + 1/2
-    3.5
-    """
-    if isinstance(rate, Schedule):
-        return rate
-    array = real_array(name, rate, low=0)
-    if not array.ndim:
-        return constant(float(array))
-    fits = array.ndim == 1 and array.size > 0
-    require(fits, name, "be a number, a Schedule or an array with one entry a step", f"shape {array.shape}")
-    return Schedule(tuple(Straight(value, value, 1.0) for value in array.tolist()))
-
-
 def _start(lr_max: float, warmup: int, steps: float) -> tuple[float, tuple[Piece, ...]]:
     peak, length = _rate("lr_max", lr_max), integer("warmup", warmup, low=0)
     require(length < steps, "warmup", f"be less than steps = {steps:g}", warmup, "shorten it or lengthen the run")
     return peak, ((Straight(0.0, peak, float(length)),) if length else ())
-
-
-def _steps(steps: int) -> int:
-    return integer("steps", steps, low=1, remedy="a run has at least one step")
 
 
 def _rate(name: str, value: float) -> float:

@@ -4,6 +4,8 @@ SGDM, SignSGDM, Adam and Muon share one loop: θ_t = (1−η_tλ_t)θ_{t−1} �
 independent voice. Every block is a run of its own, so the spread of the blocks gives honest standard errors.
 """
 
-from ._run import Estimate, Simulation, run, trajectory
+from ._estimates import Estimate, Simulation
+from ._run import run
+from ._trajectory import trajectory
 
 __all__ = ["Estimate", "Simulation", "run", "trajectory"]
