@@ -20,9 +20,9 @@ FLOORS = {  # room: what it may import beside the ground floor
     "moments": set(),
     "random_matrix": set(),
     "schedules": set(),
-    "simulate": set(),
     "batch_size": {"moments"},
     "memory": {"schedules"},
+    "simulate": {"schedules"},
     "steepest": {"matrix_sign"},
     "weight_rms": {"moments", "schedules"},
     "instances": {"steepest"},
@@ -36,7 +36,6 @@ BOOK = {"book", "checks", "claims", "manifold_training", "plotting"}
 OF_THE_BOOK = {"cycler", "matplotlib", "mpmath", "sympy"}
 INTERNALS = {  # rooms that another topic enters by the window: importer, room, why it is not public
     ("weight_rms", "moments._laplace"): "a sum rule of the integral behind the moments",
-    ("weight_rms", "moments._sign_modes"): "modes of the sign of the momentum, summed with those of the decay",
     ("weight_rms", "schedules._pieces"): "each piece of a schedule relaxes in its own closed form",
     ("instances", "steepest._instances"): "the short name of the printed instance",
 }
@@ -162,13 +161,13 @@ FAULTS = {
     "a ground that climbs": (climbs, "_ground/arguments.py", "from optnotes.moments import adam_update_rms"),
     "a topic that climbs": (climbs, "moments/_laplace.py", "def f():\n    import optnotes.schedules"),
     "a topic nobody knows": (climbs, "lion.py", "from .schedules import constant"),
-    "a window": (windows, "memory.py", "from optnotes.schedules._pieces import Piece"),
-    "a window by its name": (windows, "memory.py", "from optnotes.schedules import _pieces"),
-    "a window opened for another": (windows, "memory.py", "from .moments import _laplace"),
-    "a tool of the book": (luxuries, "memory.py", "from optnotes import checks"),
+    "a window": (windows, "memory/_weights.py", "from optnotes.schedules._pieces import Piece"),
+    "a window by its name": (windows, "memory/_weights.py", "from optnotes.schedules import _pieces"),
+    "a window opened for another": (windows, "memory/_weights.py", "from ..moments import _laplace"),
+    "a tool of the book": (luxuries, "memory/_weights.py", "from optnotes import checks"),
     "the book itself": (luxuries, "steepest/_spheres.py", "from ..book import plotting"),
-    "a package of the book": (luxuries, "simulate.py", "def f():\n    import sympy as sp"),
-    "part of a package of the book": (luxuries, "simulate.py", "from matplotlib.axes import Axes"),
+    "a package of the book": (luxuries, "simulate/_run.py", "def f():\n    import sympy as sp"),
+    "part of a package of the book": (luxuries, "simulate/_run.py", "from matplotlib.axes import Axes"),
     "a public room": (unmarked, "memory/weights.py", ""),
 }
 

@@ -26,7 +26,7 @@ def shapes(steps):
 
 def test_halving_doubles_the_weights_from_batch_to_batch():
     # 1 − ηλ = 1/2, so the weights are 1 : 2 : 4 : 8
-    np.testing.assert_allclose(memory.batch_weights(0.5, 1.0, 4), np.array([1, 2, 4, 8]) / 15, rtol=1e-15)
+    np.testing.assert_allclose(memory.batch_weights(0.5, 1.0, 4, beta1=0), np.array([1, 2, 4, 8]) / 15, rtol=1e-15)
 
 
 def test_constant_rates_leave_a_geometric_share_of_the_start():
@@ -46,7 +46,7 @@ def test_weights_agree_with_a_run_of_the_optimiser(beta1):
 
 def test_weights_without_decay_follow_the_learning_rate():
     lr = np.array([3.0, 0.0, 1.0])
-    np.testing.assert_array_equal(memory.batch_weights(lr, 0.0, 3), lr / 4)
+    np.testing.assert_array_equal(memory.batch_weights(lr, 0.0, 3, beta1=0), lr / 4)
 
 
 @pytest.mark.parametrize("kappa", [1e-6, 1.0, 1e3])
@@ -79,13 +79,13 @@ def test_balanced_rates_weight_every_batch_equally(beta1):
 
 def test_balanced_rates_are_the_inverse_time_schedule():
     t = np.arange(1, 1001)
-    np.testing.assert_allclose(memory.balanced_lr(0.2, 0.5, 1000), 0.2 / (1 + 0.1 * (t - 1)), rtol=1e-14)
+    np.testing.assert_allclose(memory.balanced_lr(0.2, 0.5, 1000, beta1=0), 0.2 / (1 + 0.1 * (t - 1)), rtol=1e-14)
 
 
 @pytest.mark.parametrize("decay", [1e-6, 0.1, 0.999])
 def test_coupled_rates_weight_every_batch_equally(decay):
     lr, weight_decay = memory.balanced_lr_and_decay(1.0, decay, 5000)
-    np.testing.assert_allclose(memory.batch_weights(lr, weight_decay, 5000) * 5000, 1, rtol=1e-11)
+    np.testing.assert_allclose(memory.batch_weights(lr, weight_decay, 5000, beta1=0) * 5000, 1, rtol=1e-11)
     np.testing.assert_allclose(weight_decay, decay * lr, rtol=1e-15)
 
 
@@ -100,19 +100,19 @@ def test_inverse_square_root_misses_the_coupled_rates_to_first_order():
 
 def test_one_step_and_no_decay_are_balanced():
     np.testing.assert_array_equal(memory.balanced_lr(0.5, 1.0, 1, 0.9), [0.5])
-    np.testing.assert_array_equal(memory.balanced_lr(0.5, 0.0, 3), [0.5, 0.5, 0.5])
+    np.testing.assert_array_equal(memory.balanced_lr(0.5, 0.0, 3, beta1=0), [0.5, 0.5, 0.5])
     np.testing.assert_array_equal(memory.balanced_lr_and_decay(0.5, 0.0, 2), [[0.5, 0.5], [0, 0]])
 
 
 def test_effective_number_counts_equal_weights():
     assert memory.effective_batches(np.full(7, 0.25)) == pytest.approx(7, rel=1e-15)
     # geometric weights with ratio 1 − ηλ → 1 count 2/(ηλ) − 1 of them: (1 + r)/(1 − r)
-    assert memory.effective_batches(memory.batch_weights(0.01, 1.0, 10_000)) == pytest.approx(199, rel=1e-12)
+    assert memory.effective_batches(memory.batch_weights(0.01, 1.0, 10_000, beta1=0)) == pytest.approx(199, rel=1e-12)
 
 
 def test_forgotten_fraction_is_what_lies_beyond_the_memory_period():
     steps, age = 100_000, memory.memory_steps(1e-3, 0.1, 0.1)
-    weights = memory.batch_weights(1e-3, 0.1, steps)
+    weights = memory.batch_weights(1e-3, 0.1, steps, beta1=0)
     assert memory.forgotten_fraction(weights, 0.1) == (steps - np.ceil(age)) / steps
 
 
@@ -126,7 +126,7 @@ def test_decay_for_memory_leaves_the_share_asked_for(remembered):
 
 def test_balanced_design_is_balanced_and_remembers():
     decay, schedule = memory.balanced_design(1e-3, 4000, 0.02)
-    np.testing.assert_allclose(memory.batch_weights(schedule, decay, 4000) * 4000, 1, rtol=1e-11)
+    np.testing.assert_allclose(memory.batch_weights(schedule, decay, 4000, beta1=0) * 4000, 1, rtol=1e-11)
     assert memory.initial_weight(schedule, decay, 4000) == pytest.approx(0.02, rel=1e-11)
 
 
@@ -141,16 +141,19 @@ def test_arguments_are_left_alone():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: memory.batch_weights(0.5, 2.0, 3), r"`lr·weight_decay` must be below 1 at every step, got 1.0; lower"),
-        (lambda: memory.batch_weights(-0.5, 2.0, 3), "`lr` must be finite and lie in"),
-        (lambda: memory.batch_weights(0.0, 2.0, 3), "`lr` must be positive at some step, got 0.0"),
-        (lambda: memory.batch_weights(0.1, 2.0, 0), "`steps` must be at least 1, got 0"),
+        (
+            lambda: memory.batch_weights(0.5, 2.0, 3, beta1=0),
+            r"`lr·weight_decay` must be below 1 at every step, got 1.0; lower",
+        ),
+        (lambda: memory.batch_weights(-0.5, 2.0, 3, beta1=0), "`lr` must be finite and lie in"),
+        (lambda: memory.batch_weights(0.0, 2.0, 3, beta1=0), "`lr` must be positive at some step, got 0.0"),
+        (lambda: memory.batch_weights(0.1, 2.0, 0, beta1=0), "`steps` must be at least 1, got 0"),
         (lambda: memory.batch_weights(0.1, 2.0, 3, 1.0), r"`beta1` must be finite and lie in \[0, 1\), got 1.0"),
         (lambda: memory.initial_weight([0.1, 0.1], 2.0, 3), r"`lr` must be a number, .* array of shape \(3,\)"),
         (lambda: memory.memory_steps(0.1, 1.0, 1.0), r"`threshold` must be finite and lie in \(0, 1\), got 1.0"),
         (lambda: memory.memory_steps(1.0, 1.0, 0.5), "`lr·weight_decay` must be below 1"),
-        (lambda: memory.balanced_lr(0.0, 1.0, 5), r"`lr_max` must be finite and lie in \(0, inf\), got 0.0"),
-        (lambda: memory.balanced_lr(2.0, 1.0, 5), "`lr·weight_decay` must be below 1"),
+        (lambda: memory.balanced_lr(0.0, 1.0, 5, beta1=0), r"`lr_max` must be finite and lie in \(0, inf\), got 0.0"),
+        (lambda: memory.balanced_lr(2.0, 1.0, 5, beta1=0), "`lr·weight_decay` must be below 1"),
         (lambda: memory.balanced_lr_and_decay(1.0, 1.0, 5), "`lr·weight_decay` must be below 1"),
         (lambda: memory.effective_batches([0.0, 0.0]), "`weights` must be one row with a positive entry"),
         (lambda: memory.forgotten_fraction([1.0], 0.0), r"`threshold` must be finite and lie in \(0, 1\)"),
@@ -168,7 +171,7 @@ def test_the_comparison_sees_rates_that_are_only_nearly_balanced():
     t = np.arange(1, 5001)
     lr = 1 / np.sqrt(1 + 0.2 * (t - 1))
     with pytest.raises(AssertionError):
-        np.testing.assert_allclose(memory.batch_weights(lr, 0.1 * lr, 5000) * 5000, 1, rtol=1e-11)
+        np.testing.assert_allclose(memory.batch_weights(lr, 0.1 * lr, 5000, beta1=0) * 5000, 1, rtol=1e-11)
 
 
 def test_effective_number_does_not_depend_on_the_size_of_the_weights():

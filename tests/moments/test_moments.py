@@ -197,7 +197,7 @@ def test_sample_rejects_the_mean_field():
         (lambda: moments.adam_update_rms(0.9, 1.5, method="exact"), r"`beta2` must .* got 1.5"),
         (lambda: moments.adam_update_rms(0.9, -0.5), r"`beta2` must .* got -0.5"),
         (
-            lambda: moments.adam_update_rms(0.9, method="exact"),
+            lambda: moments.adam_update_rms(0.9, None, method="exact"),
             "`beta2` must be given for method 'exact', got None; pass",
         ),
         (lambda: moments.adam_update_rms(0.9, method="best"), "`method` must be one of 'mean-field'"),

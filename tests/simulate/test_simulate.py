@@ -263,7 +263,7 @@ RNG = np.random.default_rng(0)
         (
             lambda: simulate.run("adam", rng=RNG, steps=2, lr=[1.0]),
             ValueError,
-            r"`lr` must be a number or have shape \(2,\)",
+            r"`lr` must be a number, a Schedule or an array of shape \(2,\)",
         ),
         (
             lambda: simulate.run("adam", rng=RNG, steps=2, weight_decay=-1),

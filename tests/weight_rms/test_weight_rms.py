@@ -364,7 +364,7 @@ def test_a_coordinate_without_gradient_only_decays():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: weight_rms.adamw(0.5, 2.0, 3), "`lr·weight_decay` must be below 1 at every step, got 1.0; lower one"),
+        (lambda: weight_rms.adamw(0.5, 2.0, 3), "`lr·weight_decay` must be below 1 at every step, got 1.0; lower the"),
         (lambda: weight_rms.adamw(-0.5, 2.0, 3), "`lr` must be finite and lie in"),
         (lambda: weight_rms.adamw(0.5, -2.0, 3, method="ode"), "`weight_decay` must be finite and lie in"),
         (lambda: weight_rms.adamw(0.5, 1.0, 0), "`steps` must be at least 1, got 0"),
@@ -380,7 +380,7 @@ def test_a_coordinate_without_gradient_only_decays():
         (lambda: weight_rms.coupled_solution(SHAPES["cosine"], -1.0, 20), "`ratio` must be finite and lie in"),
         (lambda: weight_rms.stationary(0.1, 0.0), r"`weight_decay` must .* \(0, inf\), got 0.0; without decay none"),
         (lambda: weight_rms.stationary(0.0, 0.1), "`lr` must .*; without steps there is no equilibrium"),
-        (lambda: weight_rms.stationary(1.0, 1.0), "`lr·weight_decay` must be below 1, got 1.0"),
+        (lambda: weight_rms.stationary(1.0, 1.0), "`lr·weight_decay` must be below 1 at every step, got 1.0"),
         (lambda: weight_rms.stationary(0.1, 0.1, "adam"), "`optimizer` must be one of 'adamw', 'sign-momentum'"),
         (
             lambda: weight_rms.stationary(0.1, 0.1, "sign-momentum", snr=1.0, method="corrected"),
@@ -399,9 +399,16 @@ def test_bad_input_is_named(call, message):
         call()
 
 
-def test_closed_forms_want_a_schedule():
-    with pytest.raises(TypeError, match=r"`lr` must be a Schedule, got 0\.1; for arrays take adamw"):
-        weight_rms.ode_solution(0.1, 1.0, 3.0)
+def test_closed_forms_take_a_number_and_the_rates_of_the_steps():
+    t = np.linspace(0, 3, 7)
+    flat = np.sqrt(0.1 / 2 * -np.expm1(-2 * 0.1 * t))  # λ = 1
+    for lr in (0.1, [0.1, 0.1, 0.1], schedules.constant(0.1)):
+        np.testing.assert_allclose(weight_rms.ode_solution(lr, 1.0, t), flat, rtol=1e-13)
+    uneven = np.array([0.3, 0.0, 0.1])
+    path = weight_rms.adamw(uneven, 2.0, 3, method="ode")  # its three nodes a step leave (ηλ)⁶
+    np.testing.assert_allclose(weight_rms.ode_solution(uneven, 2.0, [0, 1, 2, 3]), path, rtol=1e-4)
+    gained = -np.expm1(-2 * 2.0 * np.cumsum(uneven**2)) / (2 * 2.0)
+    np.testing.assert_allclose(weight_rms.coupled_solution(uneven, 2.0, [1, 2, 3]) ** 2, gained, rtol=1e-13)
 
 
 def test_the_comparison_sees_the_source_where_it_fails():
@@ -412,8 +419,3 @@ def test_the_comparison_sees_the_source_where_it_fails():
     source = weight_rms.adamw(schedule, decay, steps, method="closed-form")[-1]
     assert source / exact == pytest.approx(1.36, abs=0.005)
     assert source != pytest.approx(exact, rel=1e-3)
-
-
-def test_coupled_decay_needs_a_schedule():
-    with pytest.raises(TypeError, match="`lr` must be a Schedule"):
-        weight_rms.coupled_solution(0.1, 2.0, 3)

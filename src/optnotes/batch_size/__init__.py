@@ -5,19 +5,11 @@ Every law is one ratio: with update φ̃ the loss falls by η a − η² b/2 on 
 (1+β₁)/(1−β₁). Chapters `optimal-learning-rate`, `mean-field`, `muon-batch-size` and `momentum-and-ema` use the module.
 """
 
-from ._optimal_rate import (
-    Problem,
-    StepsAndExamples,
-    adam,
-    expected_decrease,
-    muon,
-    sgd,
-    sign_sgd,
-    soft_sign_sgd,
-    steps_and_examples,
-    surge_batch_size,
-)
+from ._decrease import StepsAndExamples, expected_decrease, steps_and_examples
+from ._optimal_rate import adam, muon, sgd, sign_sgd, soft_sign_sgd
 from ._quadratic import MatrixQuadratic, Quadratic, Summary
+from ._quotient import Problem
+from ._surge import surge_batch_size
 
 __all__ = [
     "MatrixQuadratic",

@@ -31,14 +31,14 @@ def momentum_share(beta1: float) -> float:
     return (1.0 - decay) / (1.0 + decay)
 
 
-def _sgd(batch: FloatArray, problem: Quadratic | Summary, beta1: float = 0.0) -> Terms:
+def _sgd(batch: FloatArray, problem: Quadratic | Summary, beta1: float = 0.9) -> Terms:
     _kind(problem, Quadratic, Summary)
     summary = problem.summary() if isinstance(problem, Quadratic) else problem
     ratio = batch / (batch + momentum_share(beta1) * summary.noise_scale)  # stays finite as B → 0
     return summary.gradient_square * np.ones_like(batch), summary.curvature / ratio
 
 
-def _sign(batch: FloatArray, problem: Quadratic | Summary, beta1: float = 0.0, method: str = "mean-field") -> Terms:
+def _sign(batch: FloatArray, problem: Quadratic | Summary, beta1: float = 0.9, method: str = "mean-field") -> Terms:
     _kind(problem, Quadratic, Summary)
     share = momentum_share(beta1)
     if choice("method", method, ("mean-field", "exact")) == "mean-field":
@@ -49,7 +49,7 @@ def _sign(batch: FloatArray, problem: Quadratic | Summary, beta1: float = 0.0, m
 
 
 def _soft_sign(
-    batch: FloatArray, problem: Quadratic, epsilon: float, beta1: float = 0.0, method: str = "mean-field"
+    batch: FloatArray, problem: Quadratic, epsilon: float, beta1: float = 0.9, method: str = "mean-field"
 ) -> Terms:
     _kind(problem, Quadratic)
     share, width = momentum_share(beta1), real_number("epsilon", epsilon, low=0.0, high=1e150, low_open=True)
@@ -63,7 +63,7 @@ def _adam(
     batch: FloatArray,
     problem: Quadratic | Summary,
     beta1: float = 0.9,
-    beta2: float | None = None,
+    beta2: float | None = 0.95,
     method: str = "mean-field",
 ) -> Terms:
     _kind(problem, Quadratic, Summary)
@@ -77,7 +77,7 @@ def _adam(
     return _stacked(partial(_exact_adam, _full(problem), beta1, beta2 or 0.0), batch)
 
 
-def _muon(batch: FloatArray, problem: MatrixQuadratic, beta1: float = 0.0, method: str = "mean-field") -> Terms:
+def _muon(batch: FloatArray, problem: MatrixQuadratic, beta1: float = 0.9, method: str = "mean-field") -> Terms:
     _kind(problem, MatrixQuadratic)
     share, gradient, hessian = momentum_share(beta1), problem.gradient, problem.hessian
     if choice("method", method, ("mean-field", "average")) == "average":

@@ -6,7 +6,8 @@ or an array of any shape and return a float or an array of that shape.
 """
 
 from ._approximations import expected_max_asymptotic, expected_max_plugin
-from ._distribution import expected_max, max_cdf, max_pdf, max_ppf, mode_max, variance_max
+from ._distribution import max_cdf, max_pdf, max_ppf, mode_max
+from ._moments import expected_max, variance_max
 from ._ties import tie_probability
 
 __all__ = [

@@ -4,16 +4,9 @@ Chapters `momentum-and-ema` and `weight-rms` use them. The mean field takes the 
 values come from a Laplace transform (`_laplace`), the correction between the two from a second-order expansion.
 """
 
-from ._stationary import (
-    adam_update_autocovariance,
-    adam_update_covariance_sum,
-    adam_update_mean,
-    adam_update_rms,
-    momentum_variance,
-    sign_momentum_correlation,
-    snr_from_momentum_ratio,
-    snr_from_update_rms,
-)
+from ._adam import adam_update_autocovariance, adam_update_covariance_sum, adam_update_mean, adam_update_rms
+from ._momentum import momentum_variance, sign_momentum_correlation
+from ._snr import snr_from_momentum_ratio, snr_from_update_rms
 
 __all__ = [
     "adam_update_autocovariance",

@@ -6,15 +6,20 @@ the steps 1, …, t is `total(t)` + (η(t) − η(0))/2 + …, a relative differ
 weight decay use these objects; the same objects serve for a weight decay that changes in time.
 """
 
-from ._schedule import Schedule, constant, cosine, inverse_sqrt, inverse_time, linear, per_step, wsd
+from ._schedule import Schedule
+from ._shapes import constant, cosine, inverse_sqrt, inverse_time, linear, wsd
+from ._steps import Rate, as_schedule, per_step, rates_and_decay
 
 __all__ = [
+    "Rate",
     "Schedule",
+    "as_schedule",
     "constant",
     "cosine",
     "inverse_sqrt",
     "inverse_time",
     "linear",
     "per_step",
+    "rates_and_decay",
     "wsd",
 ]

@@ -5,34 +5,24 @@ response ∫e^{−(κ_t−κ_s)}η ds to a constant update, and the mean square 
 """
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import exprel
 
-from optnotes._ground.arguments import FloatArray, require
+from optnotes._ground.arguments import FloatArray
 from optnotes._ground.recurrence import linear_recurrence, running_sum
-from optnotes.schedules import Schedule, per_step
+from optnotes.schedules import Rate, Schedule, per_step, rates_and_decay
 
-Rate = ArrayLike | Schedule
 Responses = tuple[FloatArray, FloatArray, FloatArray]
-
-
-def step_rates(lr: Rate, weight_decay: Rate, steps: int) -> tuple[FloatArray, FloatArray]:
-    """Return η_t and η_tλ_t, checked."""
-    rates = per_step("lr", lr, steps)
-    decay = rates * per_step("weight_decay", weight_decay, steps)
-    require((decay < 1).all(), "lr·weight_decay", "be below 1 at every step", decay.max(), "lower one of them")
-    return rates, decay
 
 
 def slow_sum(lr: Rate, weight_decay: Rate, steps: int) -> Responses:
     """Sum over the steps."""
-    rates, decay = step_rates(lr, weight_decay, steps)
+    rates, decay = rates_and_decay(lr, weight_decay, steps)
     return _chained(decay, rates, rates**2)
 
 
 def step_integrals(lr: Rate, weight_decay: Rate, steps: int) -> Responses:
     """Integrate over each step by three Gauss nodes, exact to (ηλ)⁶ and to the sixth difference of the rates."""
-    step_rates(lr, weight_decay, steps)
+    rates_and_decay(lr, weight_decay, steps)
     nodes, weights = np.polynomial.legendre.leggauss(3)
     nodes, weights = (1 + nodes) / 2, weights / 2
     rates = _at_nodes(lr, steps, nodes)
@@ -44,7 +34,7 @@ def step_integrals(lr: Rate, weight_decay: Rate, steps: int) -> Responses:
 
 def mean_exponentials(lr: Rate, weight_decay: Rate, steps: int) -> Responses:
     """Replace e^{κ} and e^{2κ} by their means over κ, which is exact for constant rates."""
-    rates, decay = step_rates(lr, weight_decay, steps)
+    rates, decay = rates_and_decay(lr, weight_decay, steps)
     if isinstance(lr, Schedule):
         t = np.arange(steps + 1.0)
         drift, square = lr.total(t), lr.total_square(t)

@@ -1,55 +1,18 @@
-"""Stationary moments of the momentum and of Adam's update, and the signal-to-noise ratio read back from them."""
+"""Stationary moments of Adam's update m/√v."""
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 
 from optnotes._ground.arguments import FloatArray, choice, real_array, real_number, require
 
 from ._laplace import TiltedMoments
+from ._momentum import checked_decay, noise_share
 
 _METHODS = ("mean-field", "corrected", "exact")
 
 
-def momentum_variance(beta1: ArrayLike, std: ArrayLike) -> FloatArray:
-    """Return the stationary variance of the momentum m_t = β₁m_{t−1} + (1−β₁)g_t.
-
-    Var m = c σ², c = (1−β₁)/(1+β₁).
-
-    Parameters
-    ----------
-    beta1 : array_like, in [0, 1)
-        Decay β₁ of the momentum.
-    std : array_like, ≥ 0
-        Standard deviation σ of one gradient coordinate.
-
-    Returns
-    -------
-    float or array of the broadcast shape, unit of std².
-
-    Raises
-    ------
-    ValueError : an argument outside its range.
-
-    Domain
-    ------
-    Exact for uncorrelated gradients of any distribution.
-
-    References
-    ----------
-    Su 2025 [11301], item 2.
-
-    Examples
-    --------
-    >>> float(momentum_variance(0.5, 3.0))
-    3.0
-    """
-    variance: FloatArray = (_noise_share(_beta("beta1", beta1)) * real_array("std", std, low=0.0) ** 2)[()]
-    return variance
-
-
 def adam_update_rms(
-    beta1: ArrayLike, beta2: ArrayLike | None = None, snr: ArrayLike = 0.0, method: str = "mean-field"
+    beta1: ArrayLike, beta2: ArrayLike | None = 0.95, snr: ArrayLike = 0.0, method: str = "mean-field"
 ) -> FloatArray:
     """Return the stationary RMS of Adam's update u = m/√v, without ε and after the bias correction has faded.
 
@@ -76,7 +39,7 @@ def adam_update_rms(
 
     Raises
     ------
-    ValueError : an argument outside its range, or beta2 missing where the method needs it.
+    ValueError : an argument outside its range, or beta2 None where the method needs it.
 
     Domain
     ------
@@ -94,14 +57,14 @@ def adam_update_rms(
     >>> [round(float(adam_update_rms(0.9, 0.95, method=method)), 4) for method in ("mean-field", "corrected", "exact")]
     [0.2294, 0.2258, 0.2261]
     """
-    decay1, ratio = _beta("beta1", beta1), real_array("snr", snr, low=0.0)
+    decay1, ratio = checked_decay("beta1", beta1), real_array("snr", snr, low=0.0)
     if choice("method", method, _METHODS) == "mean-field":
         square = _mean_field(
-            *np.broadcast_arrays(decay1, ratio, np.zeros(()) if beta2 is None else _beta("beta2", beta2))[:2]
+            *np.broadcast_arrays(decay1, ratio, np.zeros(()) if beta2 is None else checked_decay("beta2", beta2))[:2]
         )
     else:
         require(beta2 is not None, "beta2", f"be given for method {method!r}", beta2, "pass β₂ or take 'mean-field'")
-        square = {"corrected": _corrected, "exact": _exact}[method](decay1, _beta("beta2", beta2), ratio)
+        square = {"corrected": _corrected, "exact": _exact}[method](decay1, checked_decay("beta2", beta2), ratio)
     rms: FloatArray = np.sqrt(square)[()]
     return rms
 
@@ -216,160 +179,21 @@ def adam_update_covariance_sum(beta1: float, beta2: float, beta3: float, snr: fl
     return _tilted(beta1, beta2, snr).covariance_sum(real_number("beta3", beta3, low=0.0, high=1.0))
 
 
-def sign_momentum_correlation(beta1: ArrayLike, lag: ArrayLike) -> FloatArray:
-    """Return the stationary autocorrelation of sign(m_t) for Gaussian gradients of zero mean.
-
-    E[sign m_t sign m_{t+k}] = (2/π) arcsin β₁^k.
-
-    Parameters
-    ----------
-    beta1 : array_like, in [0, 1)
-        Decay β₁ of the momentum.
-    lag : array_like, ≥ 0, in steps
-        Distance in steps.
-
-    Returns
-    -------
-    float or array of the broadcast shape, in [0, 1].
-
-    Raises
-    ------
-    ValueError : an argument outside its range.
-
-    Domain
-    ------
-    Exact. The arcsine is taken as arctan(x/√(1−x²)) with 1−x² from expm1, so all digits survive β₁ → 1.
-
-    References
-    ----------
-    Sheppard 1899, the orthant probability of two correlated normals.
-
-    Examples
-    --------
-    >>> round(float(sign_momentum_correlation(0.5, 1)), 12)  # arcsin 1/2 = π/6
-    0.333333333333
-    """
-    decay, steps = np.broadcast_arrays(_beta("beta1", beta1), real_array("lag", lag, low=0.0))
-    power = steps * np.log(np.maximum(decay, np.finfo(float).tiny))
-    correlation: FloatArray = (2.0 / np.pi * np.arctan2(np.exp(power), np.sqrt(-np.expm1(2.0 * power))))[()]
-    return correlation
-
-
-def snr_from_update_rms(
-    update_rms: ArrayLike, beta1: float, beta2: float | None = None, method: str = "mean-field"
-) -> FloatArray:
-    """Return the signal-to-noise ratio at which Adam's update has the given RMS.
-
-    Mean field: SNR = (u² − c)/(1 − u²), c = (1−β₁)/(1+β₁). The other methods invert `adam_update_rms` by Brent's root.
-
-    Parameters
-    ----------
-    update_rms : array_like, in [RMS at SNR 0, 1)
-        Root mean square of u over coordinates.
-    beta1 : float, in [0, 1)
-        Decay β₁ of the momentum.
-    beta2 : float, in [0, 1)
-        The mean field does not depend on it and takes None.
-    method : "mean-field", "corrected" or "exact", as in `adam_update_rms`
-        How the expectation is taken.
-
-    Returns
-    -------
-    float or array of the shape of update_rms, dimensionless.
-
-    Raises
-    ------
-    ValueError : an argument outside its range; an RMS below that of pure noise (√c in the mean field).
-
-    Domain
-    ------
-    As `adam_update_rms`. Near SNR 0 the mean field refuses true values, since it puts pure noise 1.5 % too high at
-    β = (0.9, 0.95); take "exact" there. Where the RMS exceeds 1 at some SNR, the one root below it is returned.
-
-    References
-    ----------
-    Su 2025 [11267].
-
-    Examples
-    --------
-    >>> round(float(snr_from_update_rms(0.8, 0.5)), 4)  # (0.64 − 1/3)/0.36
-    0.8519
-    """
-    rms = real_array("update_rms", update_rms, low=0.0, high=1.0, high_open=True)
-    floor = adam_update_rms(real_number("beta1", beta1), beta2, 0.0, method)
-    require(np.all(np.isfinite(floor)), "beta2", "be positive for method 'exact'", beta2, "the RMS is infinite at 0")
-    remedy = "take method 'exact', or read it as SNR 0" if method != "exact" else "read it as SNR 0"
-    require(np.all(rms >= floor), "update_rms", f"be at least {floor:.6g}, the RMS at SNR 0", update_rms, remedy)
-    if method == "mean-field":
-        return _invert(rms, real_number("beta1", beta1))
-    snr: FloatArray = np.reshape([_root(x, beta1, beta2, method) for x in rms.ravel()], rms.shape)[()]
-    return snr
-
-
-def snr_from_momentum_ratio(ratio: ArrayLike, beta1: float) -> FloatArray:
-    """Return the signal-to-noise ratio at which momentum and gradient have the given ratio of norms.
-
-    SNR = (ratio² − c)/(1 − ratio²), from E‖m‖²/E‖g‖² = (SNR + c)/(SNR + 1), c = (1−β₁)/(1+β₁).
-
-    Parameters
-    ----------
-    ratio : array_like, in [√c, 1)
-        ‖m‖/‖g‖, root of the ratio of mean squares.
-    beta1 : float, in [0, 1)
-        Decay β₁ of the momentum.
-
-    Returns
-    -------
-    float or array of the shape of ratio, dimensionless.
-
-    Raises
-    ------
-    ValueError : an argument outside its range, or a ratio below √c.
-
-    Domain
-    ------
-    Exact in expectation for uncorrelated gradients of any distribution; for a sample, as good as the two norms.
-
-    References
-    ----------
-    Su 2025 [11267].
-
-    Examples
-    --------
-    >>> round(float(snr_from_momentum_ratio(0.8, 0.5)), 4)
-    0.8519
-    """
-    quotient = real_array("ratio", ratio, low=0.0, high=1.0, high_open=True)
-    floor = float(adam_update_rms(beta1))
-    require(
-        np.all(quotient >= floor), "ratio", f"be at least {floor:.6g}, its value at SNR 0", ratio, "read it as SNR 0"
-    )
-    return _invert(quotient, real_number("beta1", beta1))
-
-
-def _beta(name: str, value: ArrayLike | None, *, low_open: bool = False) -> FloatArray:
-    return real_array(name, 0.0 if value is None else value, low=0.0, high=1.0, low_open=low_open, high_open=True)
-
-
 def _tilted(beta1: float, beta2: float, snr: float) -> TiltedMoments:
     decay1 = real_number("beta1", beta1, low=0.0, high=1.0, high_open=True)
     decay2 = real_number("beta2", beta2, low=0.0, high=1.0, low_open=True, high_open=True)
     return TiltedMoments(decay1, decay2, real_number("snr", snr, low=0.0))
 
 
-def _noise_share(beta1: FloatArray) -> FloatArray:
-    return (1.0 - beta1) / (1.0 + beta1)
-
-
 def _mean_field(beta1: FloatArray, snr: FloatArray) -> FloatArray:
     variance = 1.0 / (1.0 + snr)
-    return snr * variance + _noise_share(beta1) * variance
+    return snr * variance + noise_share(beta1) * variance
 
 
 def _corrected(beta1: FloatArray, beta2: FloatArray, snr: FloatArray) -> FloatArray:
     variance = 1.0 / (1.0 + snr)
     linear, square = 4.0 * snr * variance**2, 2.0 * variance**2
-    spread = _noise_share(beta2) * (linear + square)
+    spread = noise_share(beta2) * (linear + square)
     shared = linear * (1.0 - beta1) / (1.0 - beta1 * beta2) + square * (1.0 - beta1) ** 2 / (1.0 - beta1**2 * beta2)
     return _mean_field(beta1, snr) * (1.0 + spread) - (1.0 - beta2) * shared
 
@@ -383,19 +207,3 @@ def _exact(beta1: FloatArray, beta2: FloatArray, snr: FloatArray) -> FloatArray:
     arrays = np.broadcast_arrays(beta1, beta2, snr)
     values = [second_moment(*map(float, point)) for point in zip(*(array.flat for array in arrays), strict=True)]
     return np.reshape(np.array(values), arrays[0].shape)
-
-
-def _invert(rms: FloatArray, beta1: float) -> FloatArray:
-    share = (1.0 - beta1) / (1.0 + beta1)
-    snr: FloatArray = (np.maximum(rms**2 - share, 0.0) / ((1.0 - rms) * (1.0 + rms)))[()]
-    return snr
-
-
-def _root(rms: float, beta1: float, beta2: float | None, method: str) -> float:
-    def excess(snr: float) -> float:
-        return float(adam_update_rms(beta1, beta2, snr, method)) - rms
-
-    high = 1e-3
-    while excess(high) < 0.0:
-        high *= 4.0
-    return float(brentq(excess, 0.0, high, xtol=1e-14, rtol=1e-13))
