@@ -59,7 +59,8 @@ def run(root, *arguments, path=(), **variables):
 NBVAL = ("--nbval", "--nbval-current-env", f"--nbval-cell-timeout={LIMIT}")
 CLAIM = {"id": "two", "chapter": "differs", "statement": "$2$", "kind": "exact", "source": "Author 1, eq. 3"}
 RECORD = {"text/plain": "claim two", MIMES["claims"]: CLAIM}
-SHOW = f"from IPython.display import display\nfor data in {RECORD}, {{'text/plain': '[2.0, 3.0]'}}: display(data, raw=True)"
+NUMBERS = {"text/plain": "[2.0, 3.0]"}
+SHOW = f"from IPython.display import display\nfor data in {RECORD}, {NUMBERS}: display(data, raw=True)"
 FAULTS = {
     "dead": [cell("import os; os._exit(3)"), cell("1", "1"), cell("2", "2")],
     "killed": [cell("import os, signal"), cell("os.kill(os.getpid(), signal.SIGKILL)"), cell("2", "2")],
@@ -68,7 +69,7 @@ FAULTS = {
     "raises": [cell("1 / 0", "", {MIMES["claims"]: {**CLAIM, "id": "three"}}), cell("2", "2")],
     "differs": [cell(SHOW, "", RECORD, {"text/plain": "[2.0000001, 3.0]"})],
 }
-GOOD = {"good": [cell(SHOW, "", RECORD, {"text/plain": "[2.0, 3.0]"}), cell("1", "1")]}
+GOOD = {"good": [cell(SHOW, "", RECORD, NUMBERS), cell("1", "1")]}
 
 
 @pytest.fixture(scope="module")
