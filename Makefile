@@ -1,11 +1,11 @@
 # Each target sets up .venv from requirements.lock when it is missing or older than the lock.
-.PHONY: help book test lab refresh check peers bench lock clean
+.PHONY: help book test lab refresh check peers bench lock clean portability drift cosmetic
 .DEFAULT_GOAL := help
 
 # The first Python of 3.11 or newer that runs; `make PYTHON=… book` chooses another.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
-BIN := .venv/bin
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := .venv/.ready
 
 # One thread per process: the processes already fill the cores, and sums keep their order.
@@ -29,7 +29,7 @@ endif
 export TEST
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
 
 book: $(READY) ## build the site into _build/html
 	@$(BIN)/python -m book build
@@ -60,7 +60,7 @@ peers: $(READY) ## install optax and torch, whose optimisers the tests compare w
 bench: $(READY) ## print speed and accuracy beside other libraries
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-lock: ## renew requirements.lock from pyproject.toml (needs uv); tests/test_pins.py then tells what to carry over
+lock: ## renew requirements.lock from pyproject.toml (needs uv); tests/book/test_pins.py then tells what to carry over
 	uv pip compile --universal --fork-strategy fewest --generate-hashes --python-version 3.11 --all-extras \
 		--no-header --no-annotate --quiet --upgrade pyproject.toml -o requirements.lock
 	echo optax | uv pip compile --universal --generate-hashes --python-version 3.11 -c requirements.lock \
@@ -77,3 +77,14 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
+
+portability: $(READY) ## run the suite as other processors, threads, locales and places would; ROWS=… CHAPTER=… choose
+	@$(BIN)/python -m book portability --rows $(ROWS) --chapters $(CHAPTER) $(if $(RESUME),--resume)
+
+RESOLUTION ?= highest
+drift: $(READY) ## run the suite on the newest dependencies, or on the oldest: RESOLUTION=lowest-direct; ON=3.13 chooses a Python
+	@$(BIN)/python -m book drift --resolution $(RESOLUTION) $(addprefix --python=,$(ON)) --allow $(ALLOW) --chapters $(CHAPTER)
+
+SINCE ?= HEAD
+cosmetic: $(READY) ## prove that the stored outputs differ from those of SINCE=HEAD in their looks alone
+	@$(BIN)/python -m book cosmetic $(SINCE)

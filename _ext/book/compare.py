@@ -33,7 +33,7 @@ _REAL = r"(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\d
 _TOKEN = re.compile(
     rf"""(?<![\w.])(?<![^\W\d]-)(?:  # neither inside a word nor after the hyphen of one
         (?P<complex>\((?P<in_real>[-+]?{_REAL})(?P<in_imag>[-+]{_REAL})j\)
-            |(?P<real>[-+]?{_REAL})?(?P<imag>(?(real)[-+]|[-+]?){_REAL})j(?!\w))
+            |(?P<real>[-+]?{_REAL}[ ]*)?(?P<imag>(?(real)[-+]|[-+]?){_REAL})j(?!\w))
         |(?P<number>[-+]?{_REAL})(?!\w|\.\d))
     |(?P<space>\s+)|(?P<open>[\[({{])|(?P<close>[\])}}])|(?P<comma>,)|(?P<word>\w+)|(?P<mark>.)""",
     re.VERBOSE,
@@ -134,9 +134,13 @@ def describe(stored: Sequence[Any], fresh: Sequence[Any]) -> list[str]:
     """Return what to print where the outputs of a cell fail: the worst deviation, then all that both show."""
     shown = []
     for title, outputs in (("stored", stored), ("found", fresh)):
-        texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+        texts = [output.get("text") or _plainest(output.get("data", {})) for output in outputs]
         shown += [f"{title}:", "\n".join(texts)[:LENGTH]]
     return [str(outputs_deviation(stored, fresh)), *shown]
+
+
+def _plainest(data: Mapping[str, Any]) -> str:
+    return next((str(data[mime]) for mime in ("text/plain", *sorted(set(data) - set(PICTURES))) if mime in data), "")
 
 
 def keep_stored(stored: Notebook, fresh: Notebook) -> None:
@@ -284,7 +288,7 @@ def _other_words(stored: str, fresh: str) -> Deviation:
 
 
 def _largest(deviations: Iterable[Deviation]) -> Deviation:
-    return max(deviations, key=lambda deviation: deviation.worst, default=Deviation())
+    return max((found for found in deviations if found.worst), key=lambda found: found.worst, default=Deviation())
 
 
 def _split(outputs: Sequence[Any]) -> tuple[dict[str, str], list[Any]]:
@@ -300,7 +304,7 @@ def _output_deviations(stored: Any, fresh: Any) -> Iterator[Deviation]:
     if stored["output_type"] == fresh["output_type"] == "error":
         yield text_deviation(f"{stored['ename']}: {stored['evalue']}", f"{fresh['ename']}: {fresh['evalue']}")
         return
-    forms = [[output["output_type"], *sorted(output.get("data", {}))] for output in (stored, fresh)]
+    forms = [sorted(output.get("data", ["error"])) for output in (stored, fresh)]
     if forms[0] != forms[1]:
         yield Deviation(math.inf, "its form", f"{', '.join(forms[0])} stored, {', '.join(forms[1])} found")
         return
@@ -324,12 +328,15 @@ def claim_deviation(stored: Mapping[str, Any], fresh: Mapping[str, Any]) -> Devi
     """
     exact = [{key: value for key, value in record.items() if key not in EVIDENCE} for record in (stored, fresh)]
     found = [_exactly(*exact), _exactly(*(sorted(EVIDENCE & set(record)) for record in (stored, fresh)))]
-    for key, noise in (("figure", stored.get("noise", 0.0)), ("resolution", 0.0)):
+    noise = stored.get("noise", 0.0)
+    if not noise / 2 <= fresh.get("noise", 0.0) <= 2 * noise:  # a judge that forgives more is another judge
+        found.append(_exactly(noise, fresh.get("noise")))
+    for key, allowed in (("figure", noise), ("resolution", 0.0)):
         a, b = stored.get(key), fresh.get(key)
         if a is None or b is None:
             found.append(_exactly(a, b))
         elif a != b:
-            ratio = abs(a - b) / max(noise, RELATIVE * max(abs(a), abs(b)))
+            ratio = abs(a - b) / max(allowed, RELATIVE * max(abs(a), abs(b)))
             text = f"{a!r} stored, {b!r} found, {abs(a - b):.2g} apart, {ratio:.2g} × the noise it may have"
             found.append(Deviation(ratio, f"{key} of claim {stored.get('id')}", text))
     return _largest(found)

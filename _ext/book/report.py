@@ -31,7 +31,10 @@ class Failure:
         ids = ", ".join(claim["id"] for claim in self.claims) or "none of its own; later cells may rest on it"
         lines = [self.what, f"{self.chapter}, cell {self.cell}, claims: {ids}"]
         for claim in self.claims:
-            lines += [f"  claim     {claim['id']} ({claim['source']})", f"            {claim['statement']}"]
+            lines += [
+                f"  claim     {claim['id']} ({claim.get('source', '')})",
+                f"            {claim.get('statement', '')}",
+            ]
         lines += [f"  differs   {self.deviation}"] if self.deviation else []
         lines += [f"  after     {self.first} of this chapter failed before; look there first"] if self.first else []
         lines.append(f"  again     {rerun_chapter(self.chapter)}")
