@@ -23,7 +23,16 @@ from .nbval_kernel import Kernel, KernelDiedError
 from .notebooks import code_cells, normalise, read
 from .report import Failure, claims_of
 
-OWN = Path(__file__).resolve().parents[1]
+OWN = {
+    "PYTEST_CURRENT_TEST",
+    "PYTEST_VERSION",
+    "PYTEST_XDIST_WORKER",
+    "PYTEST_XDIST_WORKER_COUNT",
+    "PYTEST_XDIST_TESTRUNUID",
+}
+"""What pytest and xdist put into the environment."""
+TOOLS = Path(__file__).resolve().parents[1]
+"""The folder of this package, which the kernels of the book do not see."""
 
 
 class ChapterFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
@@ -47,7 +56,11 @@ class ChapterFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         """Start the kernel in the environment of the build, less what the run chooses itself."""
         self.key = cache.key(self.nb, self.root)
         self._scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        self.environment = _chosen(environment(self.root, self._scratch.name), self.root)
+        standard = {
+            name: value for name, value in environment(self.root, self._scratch.name).items() if name not in OWN
+        }
+        self.environment = _chosen(standard, self.root)
+        self.is_standard = self.environment == standard
         log = Path(self._scratch.name) / "stderr.log"
         startup = self.config.option.nbval_kernel_startup_timeout
         try:
@@ -69,7 +82,7 @@ class ChapterFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         cells = code_cells(notebook)
         if len(self.outputs) != len(cells) or None in self.outputs:
             return "not every cell ran"
-        if self.environment != environment(self.root, self._scratch.name):
+        if not self.is_standard:
             return "they were made in another environment than the book's"
         if cache.key(notebook, self.root) != self.key:
             return "its code changed during the run"
@@ -185,5 +198,5 @@ def _chosen(standard: dict[str, str], root: Path) -> dict[str, str]:
     """Return the build's environment with the threads, the hash seed and the packages that this run was given."""
     given = {name: os.environ[name] for name in cache.SETTINGS if name in os.environ}
     folders = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    packages = [*(folder for folder in folders if Path(folder).resolve() != OWN), str(root / "src")]
+    packages = [*(folder for folder in folders if Path(folder).resolve() != TOOLS), str(root / "src")]
     return {**standard, **given, "PYTHONPATH": os.pathsep.join(dict.fromkeys(packages))}
