@@ -1,5 +1,6 @@
 """A small book: the real build and its settings, with tiny notebooks, so that a test of the whole takes seconds."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -42,6 +43,7 @@ class SmallBook:
 
     def __init__(self, root: Path, quick: bool) -> None:
         self.root = root
+        self.started: list[subprocess.Popen] = []
         for tree in ("_ext", "src"):
             shutil.copytree(ROOT / tree, root / tree)
         if quick:
@@ -69,7 +71,7 @@ class SmallBook:
         """Start `python -m book build` in the background, behind the command `before`."""
         environment = {**os.environ, "PYTHONPATH": str(self.root / "_ext"), "NO_COLOR": "1"}
         command = [*before, sys.executable, "-m", "book", *(arguments or ["build"])]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             env=environment,
             stdout=subprocess.PIPE,
@@ -78,6 +80,8 @@ class SmallBook:
             cwd=self.root,
             **options,
         )  # fmt: skip
+        self.started.append(process)
+        return process
 
     def run(self, *arguments: str, **options) -> tuple[int, str]:
         """Run the command to its end; return its status and what it has printed."""
@@ -93,17 +97,33 @@ class SmallBook:
         """Wait until there is a file `name` in the book's folder, which a cell may make."""
         self.wait_until((self.root / name).exists)
 
-    @staticmethod
-    def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
+    def wait_until(self, condition: Callable[[], object], seconds: float = 120) -> None:
+        """Wait until something has come true, while what was started last may still bring it about."""
+        end, last = time.monotonic() + seconds, self.started[-1]
         while not condition():
+            ended = last.poll() is not None and last.stdout and not last.stdout.closed
+            assert not (ended and last.returncode > 0), last.communicate()[0]
             assert time.monotonic() < end, f"{condition} did not come true in {seconds} s"
             time.sleep(0.05)
+
+    def end(self) -> None:
+        """End what was started and still runs."""
+        for process in self.started:
+            for one in self.family(process) if process.poll() is None else []:
+                one.kill()
+            with contextlib.suppress(ValueError):  # its output is read and closed
+                process.communicate()
 
     @staticmethod
     def family(process: subprocess.Popen) -> list[psutil.Process]:
         """Return a process and all that it has started."""
         return [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+
+    def renders(self, process: subprocess.Popen) -> bool:
+        """Return whether the renderer of formulas runs, which Sphinx starts."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return any("katex" in " ".join(one.cmdline()) for one in self.family(process))
+        return False
 
     @staticmethod
     def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -120,11 +140,15 @@ class SmallBook:
 
 
 @pytest.fixture
-def book(tmp_path) -> SmallBook:
+def book(tmp_path):
     """A book whose pages are made without Sphinx."""
-    return SmallBook(tmp_path, quick=True)
+    small = SmallBook(tmp_path, quick=True)
+    yield small
+    small.end()
 
 
 @pytest.fixture
-def whole_book(tmp_path) -> SmallBook:
-    return SmallBook(tmp_path, quick=False)
+def whole_book(tmp_path):
+    small = SmallBook(tmp_path, quick=False)
+    yield small
+    small.end()

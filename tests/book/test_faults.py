@@ -64,7 +64,7 @@ def test_a_build_that_is_asked_to_stop_ends_at_once_and_takes_its_kernels_along(
 def test_a_build_that_is_asked_to_stop_takes_sphinx_and_the_renderer_of_formulas_along(whole_book):
     whole_book.write(one=["1"])
     process = whole_book.start()
-    whole_book.wait_until(lambda: any("node" in one.name() for one in whole_book.family(process)), seconds=240)
+    whole_book.wait_until(lambda: whole_book.renders(process), seconds=240)
     status, said, left = stop(whole_book, process, signal.SIGTERM)
     assert (status, left, whole_book.scraps()) == (143, [], set())
     assert "stopped by SIGTERM" in said
@@ -109,7 +109,7 @@ def test_a_kernel_that_outlives_a_killed_build_is_ended_by_the_next(book):
 def test_sphinx_and_the_renderer_end_when_the_build_is_killed(whole_book):
     whole_book.write(one=["1"])
     process = whole_book.start()
-    whole_book.wait_until(lambda: any("node" in one.name() for one in whole_book.family(process)), seconds=240)
+    whole_book.wait_until(lambda: whole_book.renders(process), seconds=240)
     family = whole_book.family(process)
     process.kill()
     whole_book.wait_until(lambda: not whole_book.alive(family), seconds=SOON)
@@ -199,7 +199,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(book):
 SMALL_DISK = answers("unshare", "-rm")
 
 
-@pytest.mark.parametrize("disk", ["1m", "8m"][: 2 * bool(SMALL_DISK)])
+@pytest.mark.parametrize("disk", ["1m", "3m"][: 2 * bool(SMALL_DISK)])
 def test_a_small_disk_gets_full_while_notebooks_run_and_while_pages_are_made(whole_book, disk):
     (whole_book.root / "_build").mkdir()
     whole_book.write(one=[WORDY if disk == "1m" else "1"])
@@ -207,7 +207,7 @@ def test_a_small_disk_gets_full_while_notebooks_run_and_while_pages_are_made(who
     status, said = whole_book.run(before=(*SMALL_DISK, "sh", "-c", mount, "sh"))
     assert status == 1
     assert "(No space left on device): free some and run this again" in said
-    assert ("rendering 2 pages" in said) == (disk == "8m")
+    assert ("rendering 2 pages" in said) == (disk == "3m")
     assert not {"work", "html"} & set(said.split())
 
 
