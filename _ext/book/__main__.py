@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +39,16 @@ def main() -> int:
 
 
 def _run(root: Path, command: str, **options: Any) -> None:
-    if command == "ledger":
-        _write_ledger(root, **options)
-    elif command == "build" and is_current(root):
+    """Run a command; its modules are imported here, for some take seconds, which nobody waits for in vain."""
+    if command == "build" and is_current(root):
         say(CURRENT)
+    elif command == "ledger":
+        _write_ledger(root, **options)
+    elif command == "refresh":
+        import_module(".execute", __package__).refresh(root, **options)
+        _write_ledger(root, check=False)
     else:
-        from . import build, execute  # noqa: PLC0415 - takes seconds, which nobody waits for when nothing is to be done
-
-        if command == "build":
-            build.build(root, **options)
-        else:
-            execute.refresh(root, **options)
-            _write_ledger(root, check=False)
+        getattr(import_module(f".{command}", __package__), command)(root, **options)
 
 
 def _complain(text: str, status: int = 1) -> int:
@@ -85,6 +84,20 @@ def _parser() -> argparse.ArgumentParser:
         )
     ledger = commands.add_parser("ledger", help="write claims.json from the stored outputs")
     ledger.add_argument("--check", action="store_true", help="write nothing; fail when claims.json differs")
+    ported = commands.add_parser("portability", help="run the suite as other processors and places would")
+    ported.add_argument("--rows", nargs="*", dest="names", default=[], help="rows to run; all when none is named")
+    ported.add_argument("--resume", action="store_true", help="keep the rows that passed on these very files")
+    drifted = commands.add_parser("drift", help="run the suite on other releases of the dependencies")
+    drifted.add_argument("--resolution", choices=("lowest-direct", "highest"), default="highest")
+    drifted.add_argument("--python", dest="version", default="", help="version of Python, such as 3.13")
+    drifted.add_argument("--allow", nargs="*", default=[], help="packages whose upper bound is lifted")
+    for command in (ported, drifted):
+        command.add_argument(
+            "--chapters", nargs="*", dest="slugs", default=[], help="chapters to execute; all when none is named"
+        )
+        command.add_argument("--notebooks-only", action="store_false", dest="units", help="leave the unit tests out")
+    looked = commands.add_parser("cosmetic", help="prove that stored outputs differ from a revision in looks alone")
+    looked.add_argument("revision", help="a git revision, such as HEAD")
     return parser
 
 

@@ -18,6 +18,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from traitlets import default
 
 from . import cache
+from .compare import keep_stored
 from .errors import BookError
 from .lock import Record, sole_build
 from .notebooks import Notebook, chapters, code_cells, normalise, read, write
@@ -32,14 +33,22 @@ class CellError(BookError):
 
 
 def refresh(root: Path, slugs: Sequence[str] = (), timeout: int = TIMEOUT) -> None:
-    """Execute the chapters named (all when none is) in place; one that fails stays as it was."""
+    """Execute the chapters named (all when none is) in place; one that fails stays as it was.
+
+    So do outputs that differ from the stored ones by no more than noise, whatever processor made them.
+    """
     known = chapters(root)
     unknown = sorted(set(slugs) - set(known))
     if unknown:
         raise CellError(f"no notebook of _toc.yml is called {', '.join(unknown)}; there are: {', '.join(known)}")
     wanted = {slug: read(known[slug]) for slug in slugs or known}
+
+    def keep(slug: str) -> None:
+        keep_stored(read(known[slug]), wanted[slug])
+        write(wanted[slug], known[slug])
+
     with sole_build(root) as record:
-        execute_all(wanted, root, timeout, record, keep=lambda slug: write(wanted[slug], known[slug]))
+        execute_all(wanted, root, timeout, record, keep)
 
 
 def execute_all(
@@ -98,7 +107,7 @@ async def execute(
         where = name
         try:
             await kernel.start_kernel(
-                cwd=str(root / "chapters"), env=_environment(root, scratch), stdout=log, stderr=log
+                cwd=str(root / "chapters"), env=environment(root, scratch), stdout=log, stderr=log
             )
             record(kernel.process.pid)
             await client.async_start_new_kernel_client()
@@ -129,7 +138,7 @@ class ThisInterpreter(AsyncKernelManager):
 
     @default("kernel_spec_manager")
     def _own_specs(self) -> KernelSpecManager:
-        return _OwnSpecs()
+        return OwnSpecs()
 
     @property
     def process(self) -> "Popen[bytes]":
@@ -137,8 +146,11 @@ class ThisInterpreter(AsyncKernelManager):
         return self.provisioner.process  # type: ignore[union-attr, no-any-return]
 
 
-class _OwnSpecs(KernelSpecManager):
+class OwnSpecs(KernelSpecManager):
+    """The one kernel there is: this interpreter."""
+
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002
+        """Return how to start this interpreter as a kernel, whatever name is asked for."""
         argv = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
@@ -164,7 +176,8 @@ async def _side_by_side(one: Callable[[str], Awaitable[None]], slugs: Sequence[s
     return [failures[slug] for slug in slugs if slug in failures]
 
 
-def _environment(root: Path, scratch: str) -> dict[str, str]:
+def environment(root: Path, scratch: str) -> dict[str, str]:
+    """Return the environment of a kernel whose outputs are the book's; `scratch` is a folder of its own."""
     return {
         **os.environ,
         **cache.SETTINGS,

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.signal import lfilter
 
-from optnotes._arguments import FloatArray, integer, real_array, real_number, require
-from optnotes._recurrence import running_sum
+from optnotes._ground.arguments import FloatArray, integer, real_array, real_number, require
+from optnotes._ground.recurrence import running_sum
 from optnotes.schedules import Schedule, inverse_time, per_step
 
 Rate = ArrayLike | Schedule
@@ -346,7 +346,7 @@ def decay_for_memory(lr: Rate, steps: int, remembered: float) -> float:
     low, high = -np.expm1(target / steps) * (1 - 1e-12), min(-np.expm1(target) * (1 + 1e-12), np.nextafter(1, 0))
     require(excess(high) <= 0, "remembered", "be reachable with λη < 1", remembered, "remember more or take more steps")
     product = brentq(excess, low, high, xtol=1e-300)
-    require(product < MAX * rates.max(), "lr", "be large enough for a finite weight decay", rates.max())
+    require(product < MAX * min(rates.max(), 1.0), "lr", "be large enough for a finite weight decay", rates.max())
     return float(product / rates.max())
 
 

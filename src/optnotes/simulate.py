@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optnotes._arguments import FloatArray, choice, generator, integer, real_array, real_number, require
+from optnotes._ground.arguments import FloatArray, choice, generator, integer, real_array, real_number, require
 
 _OPTIMIZERS = ("sgdm", "sign-sgdm", "adam", "muon")
 _CHUNK = 16384  # gradients drawn at once: 64 KiB in float32, inside a second-level cache

@@ -1,0 +1,348 @@
+"""The schedule, a chain of pieces, and the functions that build the usual ones."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from optnotes._ground.arguments import FloatArray, integer, real_array, real_number, require
+
+from ._pieces import HalfCosine, InverseSqrt, InverseTime, Piece, Straight
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A rate η(t) made of pieces that follow each other; call it on steps.
+
+    Parameters
+    ----------
+    pieces : tuple of Piece
+        Shapes with closed-form integrals; build them with the functions of this module.
+
+    Examples
+    --------
+    >>> triangle = linear(lr_max=2.0, steps=4)
+    >>> triangle([0, 1, 2, 3, 4])
+    array([2. , 1.5, 1. , 0.5, 0. ])
+    >>> float(triangle.total(4))
+    4.0
+    """
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def steps(self) -> float:
+        """Number of steps until the schedule ends, `inf` where it never does."""
+        return sum(piece.length for piece in self.pieces)
+
+    def __call__(self, t: ArrayLike) -> FloatArray:
+        """Return the rate η(t), shape of `t`; 0 ≤ t ≤ `steps`."""
+        time = self._time(t)
+        index = np.searchsorted(self._ends[:-1], time, side="left")
+        within = [np.where(index == k, time - start, 0.0) for k, start in enumerate(self._starts)]
+        rates = [piece.rate(s) for piece, s in zip(self.pieces, within, strict=True)]
+        return np.asarray(np.choose(index, rates), dtype=np.float64)
+
+    def total(self, t: ArrayLike) -> FloatArray:
+        """Return ∫η from 0 to t, shape of `t`; 0 ≤ t ≤ `steps`."""
+        return self._sum(t, lambda piece, s: piece.area(s))
+
+    def total_square(self, t: ArrayLike) -> FloatArray:
+        """Return ∫η² from 0 to t, shape of `t`; 0 ≤ t ≤ `steps`."""
+        return self._sum(t, lambda piece, s: piece.area_square(s))
+
+    @property
+    def _ends(self) -> list[float]:
+        return list(itertools.accumulate(piece.length for piece in self.pieces))
+
+    @property
+    def _starts(self) -> list[float]:
+        return [0.0, *self._ends[:-1]]
+
+    def _time(self, t: ArrayLike) -> FloatArray:
+        return real_array("t", t, low=0, high=self.steps, remedy="ask for times within the schedule")
+
+    def _sum(self, t: ArrayLike, area: Callable[[Piece, FloatArray], FloatArray]) -> FloatArray:
+        time = self._time(t)
+        parts = [
+            area(piece, np.clip(time - start, 0, piece.length))
+            for piece, start in zip(self.pieces, self._starts, strict=True)
+        ]
+        return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
+
+
+def constant(lr_max: float, *, warmup: int = 0) -> Schedule:
+    """Return the constant schedule η(t) = lr_max, after a linear warm-up from 0.
+
+    Parameters
+    ----------
+    lr_max : float
+        Rate, ≥ 0.
+    warmup : int
+        Steps of linear warm-up, ≥ 0.
+
+    Returns
+    -------
+    Schedule
+        Endless.
+
+    Raises
+    ------
+    ValueError
+        If the rate or the warm-up is negative.
+
+    Examples
+    --------
+    >>> float(constant(0.5, warmup=4).total(10))  # 4/2 + 6 steps' worth of rate 0.5
+    4.0
+    """
+    peak, first = _start(lr_max, warmup, np.inf)
+    return Schedule((*first, Straight(peak, peak, np.inf)))
+
+
+def linear(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -> Schedule:
+    """Return the schedule that goes from lr_max to lr_end on a straight line.
+
+    Without warm-up ∫η = (η_a + η_b)t/2 and ∫η² = (η_a² + η_aη_b + η_b²)t/3 at the end.
+
+    Parameters
+    ----------
+    lr_max, lr_end : float
+        First and last rate, ≥ 0 (lr_end may be the larger).
+    steps : int
+        Steps in all, warm-up included, ≥ 1.
+    warmup : int
+        Steps of linear warm-up from 0, less than `steps`.
+
+    Returns
+    -------
+    Schedule
+        Of `steps` steps.
+
+    Raises
+    ------
+    ValueError
+        If a rate is negative, there is no step, or the warm-up leaves none.
+
+    References
+    ----------
+    Su 2025 [11404], linear schedule.
+
+    Examples
+    --------
+    >>> float(linear(3.0, 2, lr_end=1.0).total_square(2))  # (9 + 3 + 1)·2/3
+    8.666666666666666
+    """
+    peak, first = _start(lr_max, warmup, _steps(steps))
+    return Schedule((*first, Straight(peak, _rate("lr_end", lr_end), float(steps - warmup))))
+
+
+def cosine(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -> Schedule:
+    """Return the half-cosine schedule η(t) = lr_end + (lr_max − lr_end)(1 + cos(πt/steps))/2.
+
+    Without warm-up ∫η = (η_min + η_max)t/2 and ∫η² = (3η_min² + 2η_minη_max + 3η_max²)t/8 at the end.
+
+    Parameters
+    ----------
+    lr_max, lr_end : float
+        First and last rate, ≥ 0.
+    steps : int
+        Steps in all, warm-up included, ≥ 1.
+    warmup : int
+        Steps of linear warm-up from 0, less than `steps`.
+
+    Returns
+    -------
+    Schedule
+        Of `steps` steps.
+
+    Raises
+    ------
+    ValueError
+        If a rate is negative, there is no step, or the warm-up leaves none.
+
+    References
+    ----------
+    Loshchilov and Hutter 2017, eq. 5; Su 2025 [11404], cosine schedule.
+
+    Examples
+    --------
+    >>> float(cosine(1.0, 8).total_square(8))  # 3·8/8
+    3.0
+    """
+    peak, first = _start(lr_max, warmup, _steps(steps))
+    return Schedule((*first, HalfCosine(peak, _rate("lr_end", lr_end), float(steps - warmup))))
+
+
+def wsd(lr_max: float, steps: int, *, decay_steps: int, lr_end: float = 0.0, warmup: int = 0) -> Schedule:
+    """Return the warm-up–stable–decay schedule: up, flat at lr_max, down to lr_end on a straight line.
+
+    With warm-up to t₁, flat until t₂ and decay to 0 at t: ∫η = η_max(t + t₂ − t₁)/2,
+    ∫η² = η_max²(t + 2t₂ − 2t₁)/3.
+
+    Parameters
+    ----------
+    lr_max, lr_end : float
+        Rate of the flat part and last rate, ≥ 0.
+    steps : int
+        Steps in all, ≥ 1.
+    decay_steps, warmup : int
+        Steps of the last and of the first part, ≥ 0, together at most `steps`; warm-up alone less.
+
+    Returns
+    -------
+    Schedule
+        Of `steps` steps.
+
+    Raises
+    ------
+    ValueError
+        If a rate is negative, there is no step, or warm-up and decay do not fit.
+
+    References
+    ----------
+    Hu et al. 2024 (MiniCPM), section 4; Su 2025 [11404], WSD.
+
+    Examples
+    --------
+    >>> float(wsd(1.0, 10, decay_steps=4, warmup=2).total(10))  # (10 + 6 − 2)/2
+    7.0
+    """
+    peak, first = _start(lr_max, warmup, _steps(steps))
+    integer("decay_steps", decay_steps, low=0)
+    flat = steps - warmup - decay_steps
+    require(flat >= 0, "decay_steps", f"be at most steps − warmup = {steps - warmup}", decay_steps)
+    middle = (Straight(peak, peak, float(flat)),) if flat else ()
+    last = (Straight(peak, _rate("lr_end", lr_end), float(decay_steps)),) if decay_steps else ()
+    return Schedule((*first, *middle, *last))
+
+
+def inverse_time(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
+    """Return the schedule η(t) = lr_max/(1 + decay·t), t counted from the end of the warm-up.
+
+    With decay = λ·lr_max it weights all batches equally under the constant weight decay λ.
+
+    Parameters
+    ----------
+    lr_max : float
+        First rate, ≥ 0.
+    decay : float
+        Relative fall per step at the start, > 0.
+    warmup : int
+        Steps of linear warm-up from 0, ≥ 0.
+
+    Returns
+    -------
+    Schedule
+        Endless.
+
+    Raises
+    ------
+    ValueError
+        If a rate or the warm-up is negative or the decay is not positive.
+
+    References
+    ----------
+    Su 2025 [11459], solution for constant weight decay.
+
+    Examples
+    --------
+    >>> inverse_time(1.0, 0.5)([0, 2, 6])
+    array([1.  , 0.5 , 0.25])
+    """
+    peak, first = _start(lr_max, warmup, np.inf)
+    return Schedule((*first, InverseTime(peak, _decay(decay))))
+
+
+def inverse_sqrt(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
+    """Return the schedule η(t) = lr_max/√(1 + decay·t), t counted from the end of the warm-up.
+
+    With decay = 2·λ_max·lr_max it weights all batches nearly equally under a weight decay λ ∝ η.
+
+    Parameters
+    ----------
+    lr_max : float
+        First rate, ≥ 0.
+    decay : float
+        Twice the relative fall per step at the start, > 0.
+    warmup : int
+        Steps of linear warm-up from 0, ≥ 0.
+
+    Returns
+    -------
+    Schedule
+        Endless.
+
+    Raises
+    ------
+    ValueError
+        If a rate or the warm-up is negative or the decay is not positive.
+
+    References
+    ----------
+    Su 2025 [11459], solution for weight decay proportional to the learning rate.
+
+    Examples
+    --------
+    >>> inverse_sqrt(1.0, 1.0)([0, 3, 15])
+    array([1.  , 0.5 , 0.25])
+    """
+    peak, first = _start(lr_max, warmup, np.inf)
+    return Schedule((*first, InverseSqrt(peak, _decay(decay))))
+
+
+def per_step(name: str, rate: ArrayLike | Schedule, steps: int) -> FloatArray:
+    """Return the rates of the steps 1, …, `steps` as an array, from a number, an array or a schedule.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message of an error.
+    rate : float, array of shape (steps,) or Schedule
+        Rates ≥ 0.
+    steps : int
+        Number of steps, ≥ 1.
+
+    Returns
+    -------
+    ndarray of shape (steps,)
+        The rate of each step.
+
+    Raises
+    ------
+    ValueError
+        If a rate is negative, or the array or the schedule does not cover the steps.
+
+    Examples
+    --------
+    >>> per_step("lr", linear(1.0, 4), 4)
+    array([0.75, 0.5 , 0.25, 0.  ])
+    """
+    _steps(steps)
+    if isinstance(rate, Schedule):
+        require(rate.steps >= steps, name, f"cover {steps} steps", rate, "make the schedule as long as the run")
+        return rate(np.arange(1.0, steps + 1))
+    array = real_array(name, rate, low=0)
+    fits = array.shape in {(), (steps,)}
+    require(fits, name, f"be a number, a Schedule or an array of shape ({steps},)", f"shape {array.shape}")
+    return np.broadcast_to(array, (steps,)).copy()
+
+
+def _start(lr_max: float, warmup: int, steps: float) -> tuple[float, tuple[Piece, ...]]:
+    peak, length = _rate("lr_max", lr_max), integer("warmup", warmup, low=0)
+    require(length < steps, "warmup", f"be less than steps = {steps:g}", warmup, "shorten it or lengthen the run")
+    return peak, ((Straight(0.0, peak, float(length)),) if length else ())
+
+
+def _steps(steps: int) -> int:
+    return integer("steps", steps, low=1, remedy="a run has at least one step")
+
+
+def _rate(name: str, value: float) -> float:
+    return real_number(name, value, low=0)
+
+
+def _decay(value: float) -> float:
+    return real_number("decay", value, low=0, low_open=True, remedy="for a rate that stays use constant")

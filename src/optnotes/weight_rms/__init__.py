@@ -1,0 +1,29 @@
+"""Root mean square of the weights under decoupled weight decay, in equilibrium and along a schedule.
+
+Gradients are independent, identically distributed, and free of the weights; the update is Adam's with v replaced
+by its mean, or the sign of the momentum. The chapters `weight-rms` and `weight-rms-schedules` derive the formulas.
+"""
+
+from ._trajectory import (
+    Approximation,
+    Method,
+    adamw,
+    adamw_weights,
+    coupled_solution,
+    ode_solution,
+    rotation,
+    sign_momentum,
+    stationary,
+)
+
+__all__ = [
+    "Approximation",
+    "Method",
+    "adamw",
+    "adamw_weights",
+    "coupled_solution",
+    "ode_solution",
+    "rotation",
+    "sign_momentum",
+    "stationary",
+]
