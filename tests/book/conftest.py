@@ -119,6 +119,12 @@ class SmallBook:
         """Return a process and all that it has started."""
         return [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
 
+    def renders(self, process: subprocess.Popen) -> bool:
+        """Return whether the renderer of formulas runs, which Sphinx starts."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return any("katex" in " ".join(one.cmdline()) for one in self.family(process))
+        return False
+
     @staticmethod
     def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
         return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]

@@ -64,7 +64,7 @@ def test_a_build_that_is_asked_to_stop_ends_at_once_and_takes_its_kernels_along(
 def test_a_build_that_is_asked_to_stop_takes_sphinx_and_the_renderer_of_formulas_along(whole_book):
     whole_book.write(one=["1"])
     process = whole_book.start()
-    whole_book.wait_until(lambda: any("node" in one.name() for one in whole_book.family(process)), seconds=240)
+    whole_book.wait_until(lambda: whole_book.renders(process), seconds=240)
     status, said, left = stop(whole_book, process, signal.SIGTERM)
     assert (status, left, whole_book.scraps()) == (143, [], set())
     assert "stopped by SIGTERM" in said
@@ -109,7 +109,7 @@ def test_a_kernel_that_outlives_a_killed_build_is_ended_by_the_next(book):
 def test_sphinx_and_the_renderer_end_when_the_build_is_killed(whole_book):
     whole_book.write(one=["1"])
     process = whole_book.start()
-    whole_book.wait_until(lambda: any("node" in one.name() for one in whole_book.family(process)), seconds=240)
+    whole_book.wait_until(lambda: whole_book.renders(process), seconds=240)
     family = whole_book.family(process)
     process.kill()
     whole_book.wait_until(lambda: not whole_book.alive(family), seconds=SOON)
