@@ -183,3 +183,11 @@ def test_bad_input_of_each_kind_is_named(options, kind, message):
 def test_one_label_and_one_feature_are_enough():
     found = train([[1.0], [2.0]], [0, 0], "muon", lr=0.1, rng=np.random.default_rng(0), width=1, steps=1, batch_size=1)
     assert (found.loss, found.error) == (0.0, 0.0)
+
+
+def test_steps_of_next_to_nothing_leave_the_start():
+    inputs, labels = data(2)
+    usual = {"rng": np.random.default_rng(3), "width": 2, "steps": 2, "batch_size": 4}
+    found = train(inputs, labels, "dual", lr=1e-12, head_lr=1e-12, dual_lr=1e-12, **usual)
+    start = np.linalg.qr(np.random.default_rng(3).standard_normal((FEATURES, WIDTH)))[0]
+    np.testing.assert_allclose(found.weight, start, atol=1e-11)

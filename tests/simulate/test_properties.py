@@ -299,7 +299,7 @@ def test_gradients_are_normal_and_independent_of_each_other(dtype):
 def test_every_step_draws_anew_for_sizes_on_either_side_of_a_chunk(shape, steps):
     blocks = 60_000 // (steps * int(np.prod(shape))) + 2
     sample = simulate.run(
-        "sgdm", rng=np.random.default_rng(8), steps=steps, beta1=0.0, shape=shape, blocks=min(blocks, 400)
+        "sgdm", rng=np.random.default_rng(8), steps=steps, beta1=0.0, shape=shape, blocks=min(blocks, 120)
     )
     count = sample.update_means.size
     # a mean over steps of independent normals has variance 1/steps, its square a relative error √(2/count)

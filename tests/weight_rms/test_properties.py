@@ -321,12 +321,12 @@ def test_the_mean_field_equilibrium_is_its_formula(lr, product, optimizer, beta1
 
 @pytest.mark.parametrize("snr", [0.0, 0.2, 4.0])
 @pytest.mark.parametrize("beta1", [0.0, 0.5, 0.9])
-@pytest.mark.parametrize("product", [1e-4, 0.3])
+@pytest.mark.parametrize("product", [1e-2, 0.3])
 def test_equilibrium_with_a_long_second_moment_is_where_the_recursion_ends(product, beta1, snr):
     # at β₂ → 1 the update is m/√(μ² + σ²): θ in equilibrium, term by term over past gradients
     lr, gap, beta3 = 0.1, 1e-8, 1 - product
     decay = product / lr
-    lags = np.arange(1, 400_000 if product < 0.01 else 400)
+    lags = np.arange(1, 4000)
     variance = (1 - beta1) / (1 + beta1) / (1 + snr) * (1 + 2 * np.sum((beta3 * beta1) ** lags))
     square = snr / (1 + snr) / decay**2 + lr**2 * variance / (1 - beta3**2)
     for method in ("exact", "corrected"):
