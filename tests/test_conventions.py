@@ -129,3 +129,10 @@ def test_an_equilibrium_refuses_a_course_of_rates(name):
     rest = (1.0, 1.0) if name.endswith("rotation") else ()
     with pytest.raises(TypeError, match="`lr` must be"):
         FUNCTIONS[name](schedules.constant(0.1), 0.1, *rest)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_help_shows_a_signature_that_can_be_read(name):
+    shown = str(inspect.signature(FUNCTIONS[name]))
+    assert not any(word in shown for word in ("Buffer", "Union[", "_SupportsArray"))
+    assert len(shown) <= max(200, 32 * len(SIGNATURES[name]))  # the simulation has fourteen parameters

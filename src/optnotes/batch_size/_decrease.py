@@ -1,5 +1,7 @@
 """What a learning rate gains: the decrease of the loss in one step, and steps and examples to a target."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from numpy.typing import ArrayLike

@@ -1,5 +1,7 @@
 """The laws of the optimal learning rate, one function an optimiser."""
 
+from __future__ import annotations
+
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray

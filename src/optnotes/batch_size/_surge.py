@@ -1,5 +1,7 @@
 """The batch size at which the optimal learning rate is largest."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np

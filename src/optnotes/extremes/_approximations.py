@@ -1,5 +1,7 @@
 """Approximations of the expected maximum; the public names are in `optnotes.extremes`."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Law of the largest of n independent standard normal variables: distribution function, density, quantile, mode."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Mean and variance of the largest of n independent standard normal variables."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,5 +1,7 @@
 """Ties of the maximum after rounding; the public name is `optnotes.extremes.tie_probability`."""
 
+from __future__ import annotations
+
 import functools
 import math
 from typing import Literal, NamedTuple

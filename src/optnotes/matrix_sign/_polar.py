@@ -1,5 +1,7 @@
 """The polar factor by SVD, Gram matrix or polynomials; the sign of a square matrix; norms and parts beside them."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

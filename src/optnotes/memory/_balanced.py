@@ -1,5 +1,7 @@
 """Rates under which all batches have the same weight."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from optnotes._ground.arguments import FloatArray, integer, real_number

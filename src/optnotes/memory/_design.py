@@ -1,5 +1,7 @@
 """Weight decay and rates for a share of the initialisation that is to survive."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.optimize import brentq
 

@@ -1,5 +1,7 @@
 """The weights of batches and initialisation in the final weights, and numbers that summarise them."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.signal import lfilter

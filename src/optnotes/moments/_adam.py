@@ -1,5 +1,7 @@
 """Stationary moments of Adam's update m/√v."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,5 +1,7 @@
 """Stationary moments of the momentum and of its sign."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,5 +1,7 @@
 """The signal-to-noise ratio read back from a moment."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq

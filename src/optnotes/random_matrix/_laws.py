@@ -1,5 +1,7 @@
 """Distribution functions of the extreme singular values, and the density of all eigenvalues."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The usual schedules."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from optnotes._ground.arguments import integer, real_number, require

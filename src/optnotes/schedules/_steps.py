@@ -1,5 +1,7 @@
 """Rates step by step: what every function that takes a rate makes of a number, an array or a schedule."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

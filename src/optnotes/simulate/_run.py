@@ -4,6 +4,8 @@ The loop is fast because a block fits the cache, nothing is allocated per step, 
 vectors.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,5 +1,7 @@
 """The weights on a given sequence of gradients."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

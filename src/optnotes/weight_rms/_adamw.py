@@ -1,5 +1,7 @@
 """The weight RMS of AdamW step by step, and its weights on given gradients."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,5 +1,7 @@
 """Closed forms of the differential equation of the weight RMS."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import exprel

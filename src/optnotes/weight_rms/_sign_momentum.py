@@ -1,5 +1,7 @@
 """The weight RMS of SignSGDM step by step."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.special import erf
 
