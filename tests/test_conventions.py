@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import optnotes
 from optnotes import memory, schedules, simulate, weight_rms
+from optnotes._ground.docstrings import PLACEHOLDER, filler
 
 BOOK = {"book", "checks", "claims", "manifold_training", "plotting"}
 POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -129,3 +131,53 @@ def test_an_equilibrium_refuses_a_course_of_rates(name):
     rest = (1.0, 1.0) if name.endswith("rotation") else ()
     with pytest.raises(TypeError, match="`lr` must be"):
         FUNCTIONS[name](schedules.constant(0.1), 0.1, *rest)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_help_shows_a_signature_that_can_be_read(name):
+    shown = str(inspect.signature(FUNCTIONS[name]))
+    assert not any(word in shown for word in ("Buffer", "Union[", "_SupportsArray"))
+    assert len(shown) <= max(200, 32 * len(SIGNATURES[name]))  # the simulation has fourteen parameters
+
+
+def sections(text):
+    """Return the sections of a numpydoc docstring."""
+    parts = re.split(r"^(\w[\w ]*)\n-+$", inspect.cleandoc(text), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def described(text):
+    """Return the names that open the entries of a section, such as `lr, weight_decay : float`."""
+    heads = re.findall(r"^\S.*", text, flags=re.MULTILINE)
+    return [name.lstrip("*") for head in heads for name in head.split(" : ")[0].split(", ")]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_docstring_describes_each_parameter_and_no_other(name):
+    parts = sections(FUNCTIONS[name].__doc__)
+    assert sorted(described(parts["Parameters"])) == sorted(SIGNATURES[name])
+    assert {"Returns", "Raises", "Examples"} <= set(parts)
+    assert not PLACEHOLDER.search(FUNCTIONS[name].__doc__)
+
+
+def test_shared_text_is_filled_in_with_the_indent_of_its_line_and_formulas_stay():
+    @filler(point="x : float\n    Where.")
+    def function():
+        """Return x^{2}.
+
+        {point}
+            At {point}.
+        """
+
+    assert inspect.cleandoc(function.__doc__) == "Return x^{2}.\n\nx : float\n    Where.\n    At {point}."
+
+
+def test_a_placeholder_without_text_is_refused_at_import():
+    with pytest.raises(ValueError, match=r"`.*function` has the placeholder \{lrr\} .* one of beta1, rates, steps"):
+
+        @filler()
+        def function():
+            """Return nothing.
+
+            {lrr}
+            """

@@ -1,11 +1,14 @@
 """What a learning rate gains: the decrease of the loss in one step, and steps and examples to a target."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray, real_array, real_number, require
 
+from ._parameters import described
 from ._quotient import Problem, ratio, sizes, terms_of
 
 
@@ -16,6 +19,7 @@ class StepsAndExamples(NamedTuple):
     examples: FloatArray
 
 
+@described
 def expected_decrease(
     batch_size: ArrayLike,
     problem: Problem,
@@ -29,16 +33,12 @@ def expected_decrease(
 
     Parameters
     ----------
-    batch_size : array_like, > 0
-        Batch size B in examples.
-    problem : Quadratic, Summary or MatrixQuadratic
-        As the optimiser takes it.
-    optimizer : "sgd", "sign-sgd", "soft-sign-sgd", "adam" or "muon"
-        Whose update is taken.
+    {batch_size}
+    {problem}
+    {optimizer}
     lr : array_like that broadcasts against batch_size, or None
         Learning rate η; None is the optimal one.
-    **options
-        Keyword arguments of the optimiser's function, as beta1 or method.
+    {options}
 
     Returns
     -------
@@ -74,6 +74,7 @@ def expected_decrease(
     return decrease
 
 
+@described
 def steps_and_examples(batch_size: ArrayLike, noise_scale: float, steps_min: float = 1.0) -> StepsAndExamples:
     """Return the steps S and examples E = BS that SGD needs at its optimal learning rate.
 
@@ -81,8 +82,7 @@ def steps_and_examples(batch_size: ArrayLike, noise_scale: float, steps_min: flo
 
     Parameters
     ----------
-    batch_size : array_like, > 0
-        Batch size B in examples.
+    {batch_size}
     noise_scale : float, ≥ 0
         𝓑_noise, or c𝓑_noise with momentum, in examples.
     steps_min : float, > 0

@@ -1,14 +1,18 @@
 """The laws of the optimal learning rate, one function an optimiser."""
 
+from __future__ import annotations
+
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray
 
+from ._parameters import described
 from ._quadratic import MatrixQuadratic, Quadratic, Summary
 from ._quotient import optimal
 from ._update_terms import RULES
 
 
+@described
 def sgd(batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.9) -> FloatArray:
     """Return the optimal learning rate of SGD, or of SGD with momentum.
 
@@ -16,12 +20,10 @@ def sgd(batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.9)
 
     Parameters
     ----------
-    batch_size : array_like, > 0
-        Batch size B in examples.
+    {batch_size}
     problem : Quadratic or Summary
         Gradient, curvature and noise of one example.
-    beta1 : float, in [0, 1)
-        Decay of the momentum.
+    {beta1}
 
     Returns
     -------
@@ -29,7 +31,7 @@ def sgd(batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.9)
 
     Raises
     ------
-    ValueError : an argument outside its range. TypeError : a problem of the wrong kind.
+    {refused}
 
     Domain
     ------
@@ -48,6 +50,7 @@ def sgd(batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.9)
     return optimal(RULES["sgd"], batch_size, problem, beta1)
 
 
+@described
 def sign_sgd(
     batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.9, method: str = "mean-field"
 ) -> FloatArray:
@@ -60,22 +63,20 @@ def sign_sgd(
 
     Parameters
     ----------
-    batch_size : array_like, > 0
-        Batch size B in examples.
+    {batch_size}
     problem : Quadratic or Summary
         A Quadratic keeps the noise of each coordinate; a Summary replaces it by the average 𝓑_simple.
-    beta1 : float, in [0, 1)
-        Decay of the momentum.
+    {beta1}
     method : "mean-field" or "exact"
         Exact needs a Quadratic.
 
     Returns
     -------
-    float or array of the shape of batch_size, unit weights.
+    {rate}
 
     Raises
     ------
-    ValueError : an argument outside its range. TypeError : a problem of the wrong kind.
+    {refused}
 
     Domain
     ------
@@ -94,6 +95,7 @@ def sign_sgd(
     return optimal(RULES["sign-sgd"], batch_size, problem, beta1, method)
 
 
+@described
 def soft_sign_sgd(
     batch_size: ArrayLike, problem: Quadratic, epsilon: float, beta1: float = 0.9, method: str = "mean-field"
 ) -> FloatArray:
@@ -105,20 +107,17 @@ def soft_sign_sgd(
 
     Parameters
     ----------
-    batch_size : array_like, > 0
-        Batch size B in examples.
+    {batch_size}
     problem : Quadratic
         Gradient, Hessian and noise; the exact method needs uncorrelated noise.
     epsilon : float, in (0, 1e150]
         Width of the soft sign, unit of the gradient.
-    beta1 : float, in [0, 1)
-        Decay of the momentum.
-    method : "mean-field" or "exact"
-        How the two moments are taken.
+    {beta1}
+    {method}
 
     Returns
     -------
-    float or array of the shape of batch_size, unit weights.
+    {rate}
 
     Raises
     ------
@@ -140,6 +139,7 @@ def soft_sign_sgd(
     return optimal(RULES["soft-sign-sgd"], batch_size, problem, epsilon, beta1, method)
 
 
+@described
 def adam(
     batch_size: ArrayLike,
     problem: Quadratic | Summary,
@@ -155,20 +155,17 @@ def adam(
 
     Parameters
     ----------
-    batch_size : array_like, > 0
-        Batch size B in examples.
+    {batch_size}
     problem : Quadratic or Summary
         The exact method needs a Quadratic with uncorrelated noise.
-    beta1 : float, in [0, 1)
-        Decay of the momentum.
+    {beta1}
     beta2 : float, in (0, 1), or None
         Decay of the second moment; the mean field does not depend on it.
-    method : "mean-field" or "exact"
-        How the two moments are taken.
+    {method}
 
     Returns
     -------
-    float or array of the shape of batch_size, unit weights.
+    {rate}
 
     Raises
     ------
@@ -192,6 +189,7 @@ def adam(
     return optimal(RULES["adam"], batch_size, problem, beta1, beta2, method)
 
 
+@described
 def muon(batch_size: ArrayLike, problem: MatrixQuadratic, beta1: float = 0.9, method: str = "mean-field") -> FloatArray:
     """Return the optimal learning rate of Muon, descent along msign(G).
 
@@ -201,18 +199,16 @@ def muon(batch_size: ArrayLike, problem: MatrixQuadratic, beta1: float = 0.9, me
 
     Parameters
     ----------
-    batch_size : array_like, > 0
-        Batch size B in examples.
+    {batch_size}
     problem : MatrixQuadratic
         Matrix gradient, noise of one entry, and a Hessian or η_max. A wide matrix is read as its transpose.
-    beta1 : float, in [0, 1)
-        Decay of the momentum.
+    {beta1}
     method : "mean-field" or "average"
         Average replaces GᵀG + cnσ²/B by GᵀG(1 + c𝓑_simple/B); it needs the Newton view.
 
     Returns
     -------
-    float or array of the shape of batch_size, unit weights.
+    {rate}
 
     Raises
     ------

@@ -1,5 +1,7 @@
 """Local quadratic problems of the batch-size chapters: gradient, Hessian, noise of one example, and their summaries."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The batch size at which the optimal learning rate is largest."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np
@@ -7,6 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from optnotes._ground.arguments import FloatArray
 
+from ._parameters import described
 from ._quadratic import Quadratic, Summary
 from ._quotient import Problem, ratio, terms_of
 from ._update_terms import momentum_share
@@ -14,6 +17,7 @@ from ._update_terms import momentum_share
 _DECADES = 6  # of 𝓑_simple on either side that the search for a surge covers
 
 
+@described
 def surge_batch_size(problem: Problem, optimizer: str = "sign-sgd", **options: float | str | None) -> float:
     """Return the batch size at which the optimal learning rate is largest, infinite where it never falls.
 
@@ -25,12 +29,9 @@ def surge_batch_size(problem: Problem, optimizer: str = "sign-sgd", **options: f
 
     Parameters
     ----------
-    problem : Quadratic, Summary or MatrixQuadratic
-        As the optimiser takes it.
-    optimizer : "sgd", "sign-sgd", "soft-sign-sgd", "adam" or "muon"
-        Whose update is taken.
-    **options
-        Keyword arguments of the optimiser's function, as beta1 or method.
+    {problem}
+    {optimizer}
+    {options}
 
     Returns
     -------

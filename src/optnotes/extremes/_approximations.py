@@ -1,5 +1,7 @@
 """Approximations of the expected maximum; the public names are in `optnotes.extremes`."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -9,10 +11,12 @@ from scipy import special
 from optnotes._ground.arguments import FloatArray, integer, real_number, require
 
 from . import _maximum
+from ._parameters import described
 
 _LARGEST_ORDER = 20
 
 
+@described
 def expected_max_plugin(n: ArrayLike, alpha: float = 0.0) -> float | FloatArray:
     """Return the normal quantile at the plotting position of the largest of n.
 
@@ -20,8 +24,7 @@ def expected_max_plugin(n: ArrayLike, alpha: float = 0.0) -> float | FloatArray:
 
     Parameters
     ----------
-    n : array_like
-        Number of variables, real, ≥ 1.
+    {size}
     alpha : float
         In [0, 1).
 

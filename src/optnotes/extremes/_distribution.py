@@ -1,5 +1,7 @@
 """Law of the largest of n independent standard normal variables: distribution function, density, quantile, mode."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -9,8 +11,10 @@ from scipy import special
 from optnotes._ground.arguments import FloatArray, real_array
 
 from . import _maximum
+from ._parameters import described
 
 
+@described
 def max_cdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
     """Return the distribution function of the largest of n standard normal variables.
 
@@ -18,10 +22,8 @@ def max_cdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
 
     Parameters
     ----------
-    z : array_like
-        Finite; broadcasts with n.
-    n : array_like
-        Number of variables, real, ≥ 1.
+    {point}
+    {size}
 
     Returns
     -------
@@ -30,8 +32,7 @@ def max_cdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
 
     Raises
     ------
-    TypeError, ValueError
-        If z is not finite real numbers, or n is not a real number ≥ 1.
+    {refused_point}
 
     Domain
     ------
@@ -50,6 +51,7 @@ def max_cdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
     return _maximum.plain(np.exp(_log_power(z, size, log_size)))
 
 
+@described
 def max_pdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
     """Return the density of the largest of n standard normal variables.
 
@@ -57,10 +59,8 @@ def max_pdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
 
     Parameters
     ----------
-    z : array_like
-        Finite; broadcasts with n.
-    n : array_like
-        Number of variables, real, ≥ 1.
+    {point}
+    {size}
 
     Returns
     -------
@@ -69,8 +69,7 @@ def max_pdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
 
     Raises
     ------
-    TypeError, ValueError
-        If z is not finite real numbers, or n is not a real number ≥ 1.
+    {refused_point}
 
     Domain
     ------
@@ -90,6 +89,7 @@ def max_pdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
     return _maximum.plain(np.exp(log_size - z**2 / 2 - math.log(2 * math.pi) / 2 + log_power))
 
 
+@described
 def max_ppf(q: ArrayLike, n: ArrayLike) -> float | FloatArray:
     """Return the quantile of the largest of n standard normal variables.
 
@@ -99,8 +99,7 @@ def max_ppf(q: ArrayLike, n: ArrayLike) -> float | FloatArray:
     ----------
     q : array_like
         In (0, 1); broadcasts with n.
-    n : array_like
-        Number of variables, real, ≥ 1.
+    {size}
 
     Returns
     -------
@@ -132,6 +131,7 @@ def max_ppf(q: ArrayLike, n: ArrayLike) -> float | FloatArray:
     return _maximum.plain(_maximum.quantile(log_y))
 
 
+@described
 def mode_max(n: ArrayLike) -> float | FloatArray:
     """Return the mode of the density of the largest of n standard normal variables: its Laplace point.
 
@@ -140,8 +140,7 @@ def mode_max(n: ArrayLike) -> float | FloatArray:
 
     Parameters
     ----------
-    n : array_like
-        Number of variables, real, ≥ 1.
+    {size}
 
     Returns
     -------
@@ -150,8 +149,7 @@ def mode_max(n: ArrayLike) -> float | FloatArray:
 
     Raises
     ------
-    TypeError, ValueError
-        If n is not a real number ≥ 1.
+    {refused}
 
     Domain
     ------

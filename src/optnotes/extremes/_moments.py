@@ -1,13 +1,19 @@
 """Mean and variance of the largest of n independent standard normal variables."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray
 
 from . import _maximum
+from ._parameters import described
 
 
+@described
 def expected_max(n: ArrayLike) -> float | FloatArray:
     """Return the expectation of the largest of n standard normal variables.
 
@@ -16,8 +22,7 @@ def expected_max(n: ArrayLike) -> float | FloatArray:
 
     Parameters
     ----------
-    n : array_like
-        Number of variables, real, ≥ 1.
+    {size}
 
     Returns
     -------
@@ -26,8 +31,7 @@ def expected_max(n: ArrayLike) -> float | FloatArray:
 
     Raises
     ------
-    TypeError, ValueError
-        If n is not a real number ≥ 1.
+    {refused}
 
     Domain
     ------
@@ -46,10 +50,11 @@ def expected_max(n: ArrayLike) -> float | FloatArray:
     3.626082
     """
     log_size = _maximum.sample_size(n)[1]
-    ratio = _maximum.interpolant(_maximum.mean_over_gap)(np.log1p(log_size))
+    ratio = _interpolated(_maximum.mean_over_gap, log_size)
     return _maximum.plain(ratio * -np.expm1(-log_size))
 
 
+@described
 def variance_max(n: ArrayLike) -> float | FloatArray:
     """Return the variance of the largest of n standard normal variables.
 
@@ -57,8 +62,7 @@ def variance_max(n: ArrayLike) -> float | FloatArray:
 
     Parameters
     ----------
-    n : array_like
-        Number of variables, real, ≥ 1.
+    {size}
 
     Returns
     -------
@@ -67,8 +71,7 @@ def variance_max(n: ArrayLike) -> float | FloatArray:
 
     Raises
     ------
-    TypeError, ValueError
-        If n is not a real number ≥ 1.
+    {refused}
 
     Domain
     ------
@@ -85,4 +88,8 @@ def variance_max(n: ArrayLike) -> float | FloatArray:
     1.0
     """
     log_size = _maximum.sample_size(n)[1]
-    return _maximum.plain(_maximum.interpolant(_maximum.variance)(np.log1p(log_size)))
+    return _maximum.plain(_interpolated(_maximum.variance, log_size))
+
+
+def _interpolated(function: Callable[[FloatArray], FloatArray], log_size: FloatArray) -> FloatArray:
+    return np.asarray(_maximum.interpolant(function)(np.log1p(log_size)))

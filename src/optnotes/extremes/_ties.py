@@ -1,5 +1,7 @@
 """Ties of the maximum after rounding; the public name is `optnotes.extremes.tie_probability`."""
 
+from __future__ import annotations
+
 import functools
 import math
 from typing import Literal, NamedTuple
@@ -11,6 +13,7 @@ from scipy import special
 from optnotes._ground.arguments import FloatArray, choice
 
 from . import _maximum
+from ._parameters import described
 
 _FORMATS = {  # explicit bits of the significand, exponent of the smallest normal number
     "bfloat16": (7, -126),
@@ -22,6 +25,7 @@ _LARGEST = 448.0  # the end of float8_e4m3fn; no maximum of exp(_maximum.LARGEST
 _FINEST = -40  # numbers below 2^−40 are taken as evenly spaced: a tie there has a probability below 1e-25
 
 
+@described
 def tie_probability(n: ArrayLike, dtype: str, after: Literal["logits", "exp"] = "logits") -> float | FloatArray:
     """Return the probability that two or more of n normal variables share the maximum after rounding to nearest.
 
@@ -31,8 +35,7 @@ def tie_probability(n: ArrayLike, dtype: str, after: Literal["logits", "exp"] = 
 
     Parameters
     ----------
-    n : array_like
-        Number of variables, real, ≥ 1.
+    {size}
     dtype : str
         "bfloat16", "float16", "float8_e4m3fn" or "float8_e5m2".
     after : str

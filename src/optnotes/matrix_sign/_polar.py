@@ -1,10 +1,13 @@
 """The polar factor by SVD, Gram matrix or polynomials; the sign of a square matrix; norms and parts beside them."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray, choice, integer, real_array, real_matrix, require
 
+from ._parameters import described
 from ._polar_polynomials import polar_express
 
 GRAM_GUARD = 1e-4
@@ -182,8 +185,21 @@ def nuclear_norm(matrix: ArrayLike) -> float:
     return float(np.linalg.svd(real_matrix("matrix", matrix), compute_uv=False).sum())
 
 
+@described
 def sym(matrix: ArrayLike) -> FloatArray:
     """Return the symmetric part (M + Mᵀ)/2 of a square matrix, or of a stack of them.
+
+    Parameters
+    ----------
+    {square}
+
+    Returns
+    -------
+    {part}
+
+    Raises
+    ------
+    {refused}
 
     Examples
     --------
@@ -195,8 +211,21 @@ def sym(matrix: ArrayLike) -> FloatArray:
     return square / 2 + square.swapaxes(-1, -2) / 2
 
 
+@described
 def skew(matrix: ArrayLike) -> FloatArray:
     """Return the skew-symmetric part (M − Mᵀ)/2 of a square matrix, or of a stack of them.
+
+    Parameters
+    ----------
+    {square}
+
+    Returns
+    -------
+    {part}
+
+    Raises
+    ------
+    {refused}
 
     Examples
     --------

@@ -1,5 +1,7 @@
 """Rates under which all batches have the same weight."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from optnotes._ground.arguments import FloatArray, integer, real_number
@@ -7,7 +9,10 @@ from optnotes._ground.decay import step_decay
 from optnotes._ground.recurrence import running_sum
 from optnotes.schedules import Rate, per_step
 
+from ._parameters import described
 
+
+@described
 def balanced_lr(lr_max: float, weight_decay: Rate, steps: int, beta1: float = 0.9) -> FloatArray:
     """Return the learning rates that give every batch the same weight, exactly, in discrete time.
 
@@ -16,14 +21,11 @@ def balanced_lr(lr_max: float, weight_decay: Rate, steps: int, beta1: float = 0.
 
     Parameters
     ----------
-    lr_max : float
-        Rate of the first step, > 0.
+    {first}
     weight_decay : float, array of shape (steps,) or Schedule
         Weight decay λ_t ≥ 0 with λ_1·lr_max < 1.
-    steps : int
-        Number of steps T, ≥ 1.
-    beta1 : float
-        Decay of the momentum, 0 ≤ β₁ < 1.
+    {steps}
+    {beta1}
 
     Returns
     -------
@@ -60,6 +62,7 @@ def balanced_lr(lr_max: float, weight_decay: Rate, steps: int, beta1: float = 0.
     return rates
 
 
+@described
 def balanced_lr_and_decay(lr_max: float, weight_decay_max: float, steps: int) -> tuple[FloatArray, FloatArray]:
     """Return learning rates and weight decays λ_t ∝ η_t that give every batch the same weight, exactly.
 
@@ -69,8 +72,7 @@ def balanced_lr_and_decay(lr_max: float, weight_decay_max: float, steps: int) ->
     ----------
     lr_max, weight_decay_max : float
         Rates of the first step, > 0 and ≥ 0, with product < 1.
-    steps : int
-        Number of steps, ≥ 1.
+    {steps}
 
     Returns
     -------

@@ -1,14 +1,19 @@
 """Weight decay and rates for a share of the initialisation that is to survive."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.optimize import brentq
 
 from optnotes._ground.arguments import integer, real_number, require
 from optnotes.schedules import Rate, Schedule, inverse_time, per_step
 
+from ._parameters import described
+
 MAX = float(np.finfo(np.float64).max)
 
 
+@described
 def decay_for_memory(lr: Rate, steps: int, remembered: float) -> float:
     """Return the constant weight decay under which the share `remembered` of the start survives the run.
 
@@ -18,10 +23,8 @@ def decay_for_memory(lr: Rate, steps: int, remembered: float) -> float:
     ----------
     lr : float, array of shape (steps,) or Schedule
         Learning rates ≥ 0, some of them positive.
-    steps : int
-        Number of steps, ≥ 1.
-    remembered : float
-        Share of the initial weights in the final ones, in (0, 1).
+    {steps}
+    {remembered}
 
     Returns
     -------
@@ -58,6 +61,7 @@ def decay_for_memory(lr: Rate, steps: int, remembered: float) -> float:
     return float(product / rates.max())
 
 
+@described
 def balanced_design(lr_max: float, steps: int, remembered: float) -> tuple[float, Schedule]:
     """Return weight decay and schedule that weight all batches equally and keep `remembered` of the start.
 
@@ -65,12 +69,9 @@ def balanced_design(lr_max: float, steps: int, remembered: float) -> tuple[float
 
     Parameters
     ----------
-    lr_max : float
-        Rate of the first step, > 0.
-    steps : int
-        Number of steps T, ≥ 1.
-    remembered : float
-        Share r of the initial weights in the final ones, in (0, 1).
+    {first}
+    {steps}
+    {remembered}
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """The weights of batches and initialisation in the final weights, and numbers that summarise them."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.signal import lfilter
@@ -9,7 +11,10 @@ from optnotes._ground.decay import step_decay
 from optnotes._ground.recurrence import running_sum
 from optnotes.schedules import Rate, rates_and_decay
 
+from ._parameters import described
 
+
+@described
 def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.9) -> FloatArray:
     """Return the coefficient of each batch's gradient in the final weights, normalised to sum 1.
 
@@ -19,10 +24,8 @@ def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.9) 
     ----------
     lr, weight_decay : float, array of shape (steps,) or Schedule
         Rates η_t, λ_t ≥ 0 of the steps 1, …, `steps`; η_tλ_t < 1; some η_t > 0.
-    steps : int
-        Number of steps, ≥ 1.
-    beta1 : float
-        Decay of the momentum, 0 ≤ β₁ < 1.
+    {steps}
+    {beta1}
 
     Returns
     -------
@@ -58,15 +61,14 @@ def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.9) 
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
+@described
 def initial_weight(lr: Rate, weight_decay: Rate, steps: int) -> float:
     """Return the factor Π(1 − λ_tη_t) of the initial weights in the final weights.
 
     Parameters
     ----------
-    lr, weight_decay : float, array of shape (steps,) or Schedule
-        Rates η_t, λ_t ≥ 0 of the steps 1, …, `steps`; η_tλ_t < 1.
-    steps : int
-        Number of steps, ≥ 1.
+    {rates}
+    {steps}
 
     Returns
     -------
@@ -133,13 +135,13 @@ def memory_steps(lr: ArrayLike, weight_decay: ArrayLike, threshold: ArrayLike) -
     return np.asarray(np.where(decay > 0, -np.log(share) / positive, np.inf))[()]
 
 
+@described
 def effective_batches(weights: ArrayLike) -> float:
     """Return the effective number (Σw)²/Σw² of batches that the weights average over.
 
     Parameters
     ----------
-    weights : array of shape (steps,)
-        Weights ≥ 0, not all zero, as from `batch_weights`.
+    {weights}
 
     Returns
     -------
@@ -165,13 +167,13 @@ def effective_batches(weights: ArrayLike) -> float:
     return float(values.sum() ** 2 / (values @ values))
 
 
+@described
 def forgotten_fraction(weights: ArrayLike, threshold: float) -> float:
     """Return the fraction of batches whose weight is below `threshold` times the largest weight.
 
     Parameters
     ----------
-    weights : array of shape (steps,)
-        Weights ≥ 0, not all zero, as from `batch_weights`.
+    {weights}
     threshold : float
         Share of the largest weight that still counts as remembered, in (0, 1).
 

@@ -1,5 +1,7 @@
 """Stationary moments of Adam's update m/√v."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -7,10 +9,12 @@ from optnotes._ground.arguments import FloatArray, choice, real_array, real_numb
 
 from ._laplace import TiltedMoments
 from ._momentum import checked_decay, noise_share
+from ._parameters import described
 
 _METHODS = ("mean-field", "corrected", "exact")
 
 
+@described
 def adam_update_rms(
     beta1: ArrayLike, beta2: ArrayLike | None = 0.95, snr: ArrayLike = 0.0, method: str = "mean-field"
 ) -> FloatArray:
@@ -23,8 +27,7 @@ def adam_update_rms(
 
     Parameters
     ----------
-    beta1 : array_like, in [0, 1)
-        Decay β₁ of the momentum.
+    {beta1_array}
     beta2 : array_like, in [0, 1)
         The mean field does not depend on it and takes None.
     snr : array_like, ≥ 0
@@ -69,6 +72,7 @@ def adam_update_rms(
     return rms
 
 
+@described
 def adam_update_mean(beta1: float, beta2: float, snr: float) -> float:
     """Return the stationary mean of Adam's update u = m/√v for gradients of positive mean.
 
@@ -76,12 +80,9 @@ def adam_update_mean(beta1: float, beta2: float, snr: float) -> float:
 
     Parameters
     ----------
-    beta1 : float, in [0, 1)
-        Decay β₁ of the momentum.
-    beta2 : float, in (0, 1)
-        Decay β₂ of the second moment.
-    snr : float, ≥ 0
-        mean²/variance of one gradient coordinate.
+    {beta1}
+    {beta2}
+    {snr}
 
     Returns
     -------
@@ -89,7 +90,7 @@ def adam_update_mean(beta1: float, beta2: float, snr: float) -> float:
 
     Raises
     ------
-    ValueError : an argument outside its range.
+    {refused}
 
     Domain
     ------
@@ -103,6 +104,7 @@ def adam_update_mean(beta1: float, beta2: float, snr: float) -> float:
     return _tilted(beta1, beta2, snr).mean()
 
 
+@described
 def adam_update_autocovariance(beta1: float, beta2: float, lags: ArrayLike, snr: float = 0.0) -> FloatArray:
     """Return the stationary autocovariance Cov(u_t, u_{t+k}) of Adam's update u = m/√v.
 
@@ -110,14 +112,12 @@ def adam_update_autocovariance(beta1: float, beta2: float, lags: ArrayLike, snr:
 
     Parameters
     ----------
-    beta1 : float, in [0, 1)
-        Decay β₁ of the momentum.
+    {beta1}
     beta2 : float, in (0, 1)
         At 0 < beta1 and beta2 = 0 the update has no second moment.
     lags : array_like, any shape, each ≥ 0
         The formula is analytic in k, so real lags interpolate between whole ones.
-    snr : float, ≥ 0
-        mean²/variance of one gradient coordinate.
+    {snr}
 
     Returns
     -------
@@ -125,7 +125,7 @@ def adam_update_autocovariance(beta1: float, beta2: float, lags: ArrayLike, snr:
 
     Raises
     ------
-    ValueError : an argument outside its range.
+    {refused}
 
     Domain
     ------
@@ -142,6 +142,7 @@ def adam_update_autocovariance(beta1: float, beta2: float, lags: ArrayLike, snr:
     return covariance
 
 
+@described
 def adam_update_covariance_sum(beta1: float, beta2: float, beta3: float, snr: float = 0.0) -> float:
     """Return the discounted sum of the autocovariances of Adam's update over lags of both signs.
 
@@ -149,14 +150,11 @@ def adam_update_covariance_sum(beta1: float, beta2: float, beta3: float, snr: fl
 
     Parameters
     ----------
-    beta1 : float, in [0, 1)
-        Decay β₁ of the momentum.
-    beta2 : float, in (0, 1)
-        Decay β₂ of the second moment.
+    {beta1}
+    {beta2}
     beta3 : float, in [0, 1]
         Decay 1 − ηλ of the weights.
-    snr : float, ≥ 0
-        mean²/variance of one gradient coordinate.
+    {snr}
 
     Returns
     -------
@@ -164,7 +162,7 @@ def adam_update_covariance_sum(beta1: float, beta2: float, beta3: float, snr: fl
 
     Raises
     ------
-    ValueError : an argument outside its range.
+    {refused}
 
     Domain
     ------

@@ -1,11 +1,16 @@
 """Stationary moments of the momentum and of its sign."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray, real_array
 
+from ._parameters import described
 
+
+@described
 def momentum_variance(beta1: ArrayLike, std: ArrayLike) -> FloatArray:
     """Return the stationary variance of the momentum m_t = β₁m_{t−1} + (1−β₁)g_t.
 
@@ -13,8 +18,7 @@ def momentum_variance(beta1: ArrayLike, std: ArrayLike) -> FloatArray:
 
     Parameters
     ----------
-    beta1 : array_like, in [0, 1)
-        Decay β₁ of the momentum.
+    {beta1_array}
     std : array_like, ≥ 0
         Standard deviation σ of one gradient coordinate.
 
@@ -24,7 +28,7 @@ def momentum_variance(beta1: ArrayLike, std: ArrayLike) -> FloatArray:
 
     Raises
     ------
-    ValueError : an argument outside its range.
+    {refused}
 
     Domain
     ------
@@ -43,6 +47,7 @@ def momentum_variance(beta1: ArrayLike, std: ArrayLike) -> FloatArray:
     return variance
 
 
+@described
 def sign_momentum_correlation(beta1: ArrayLike, lag: ArrayLike) -> FloatArray:
     """Return the stationary autocorrelation of sign(m_t) for Gaussian gradients of zero mean.
 
@@ -50,8 +55,7 @@ def sign_momentum_correlation(beta1: ArrayLike, lag: ArrayLike) -> FloatArray:
 
     Parameters
     ----------
-    beta1 : array_like, in [0, 1)
-        Decay β₁ of the momentum.
+    {beta1_array}
     lag : array_like, ≥ 0, in steps
         Distance in steps.
 
@@ -61,7 +65,7 @@ def sign_momentum_correlation(beta1: ArrayLike, lag: ArrayLike) -> FloatArray:
 
     Raises
     ------
-    ValueError : an argument outside its range.
+    {refused}
 
     Domain
     ------

@@ -1,5 +1,7 @@
 """The signal-to-noise ratio read back from a moment."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
@@ -7,8 +9,10 @@ from scipy.optimize import brentq
 from optnotes._ground.arguments import FloatArray, real_array, real_number, require
 
 from ._adam import adam_update_rms
+from ._parameters import described
 
 
+@described
 def snr_from_update_rms(
     update_rms: ArrayLike, beta1: float, beta2: float | None = 0.95, method: str = "mean-field"
 ) -> FloatArray:
@@ -20,8 +24,7 @@ def snr_from_update_rms(
     ----------
     update_rms : array_like, in [RMS at SNR 0, 1)
         Root mean square of u over coordinates.
-    beta1 : float, in [0, 1)
-        Decay β₁ of the momentum.
+    {beta1}
     beta2 : float, in [0, 1)
         The mean field does not depend on it and takes None.
     method : "mean-field", "corrected" or "exact", as in `adam_update_rms`
@@ -60,6 +63,7 @@ def snr_from_update_rms(
     return snr
 
 
+@described
 def snr_from_momentum_ratio(ratio: ArrayLike, beta1: float) -> FloatArray:
     """Return the signal-to-noise ratio at which momentum and gradient have the given ratio of norms.
 
@@ -69,8 +73,7 @@ def snr_from_momentum_ratio(ratio: ArrayLike, beta1: float) -> FloatArray:
     ----------
     ratio : array_like, in [√c, 1)
         ‖m‖/‖g‖, root of the ratio of mean squares.
-    beta1 : float, in [0, 1)
-        Decay β₁ of the momentum.
+    {beta1}
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """Draws of the extreme singular values."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from optnotes._ground.arguments import FloatArray, generator, integer

@@ -1,6 +1,9 @@
 """Distribution functions of the extreme singular values, and the density of all eigenvalues."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,29 +11,26 @@ from numpy.typing import ArrayLike
 from optnotes._ground.arguments import FloatArray, real_array, real_number
 
 from . import _laguerre_pfaffian
+from ._parameters import described
 from ._sizes import checked_sizes
 
 
+@described
 def spectral_norm_cdf(x: ArrayLike, n: int, m: int) -> FloatArray:
     """Return P(σ_max ≤ x), the exact distribution function of the spectral norm.
 
     Parameters
     ----------
-    x : array_like
-        Where, any shape, real.
-    n, m : int
-        Rows and columns, in either order; the smaller at most 1024.
+    {point}
+    {exact_sizes}
 
     Returns
     -------
-    ndarray
-        Probabilities, of the shape of `x`; absolute error below 1e-12, and below 1e-9 in the far tails, where the root
-        of a determinant sees its rounding.
+    {probabilities}
 
     Raises
     ------
-    TypeError, ValueError
-        `x` is not finite, or a size is not an integer or out of range.
+    {refused}
 
     References
     ----------
@@ -41,30 +41,25 @@ def spectral_norm_cdf(x: ArrayLike, n: int, m: int) -> FloatArray:
     >>> round(float(spectral_norm_cdf(1.0, 1, 1)), 12)  # P(|N(0, 1)| ≤ 1)
     0.682689492137
     """
-    points, law = real_array("x", x), _laguerre_pfaffian.ensemble(*checked_sizes(n, m, exact=True))
-    return _laguerre_pfaffian.largest_cdf(law, points.ravel() - law.centre).reshape(points.shape)
+    return _law(_laguerre_pfaffian.largest_cdf, x, n, m)
 
 
+@described
 def smallest_singular_value_cdf(x: ArrayLike, n: int, m: int) -> FloatArray:
     """Return P(σ_min ≤ x), the exact distribution function of the smallest singular value.
 
     Parameters
     ----------
-    x : array_like
-        Where, any shape, real.
-    n, m : int
-        Rows and columns, in either order; the smaller at most 1024.
+    {point}
+    {exact_sizes}
 
     Returns
     -------
-    ndarray
-        Probabilities, of the shape of `x`; absolute error below 1e-12, and below 1e-9 in the far tails, where the root
-        of a determinant sees its rounding.
+    {probabilities}
 
     Raises
     ------
-    TypeError, ValueError
-        `x` is not finite, or a size is not an integer or out of range.
+    {refused}
 
     References
     ----------
@@ -75,9 +70,7 @@ def smallest_singular_value_cdf(x: ArrayLike, n: int, m: int) -> FloatArray:
     >>> round(float(smallest_singular_value_cdf(1.0, 3, 2)), 12)  # 1 − 1/e: m σ_min² ~ χ²₂ for n = m + 1
     0.632120558829
     """
-    points, law = real_array("x", x), _laguerre_pfaffian.ensemble(*checked_sizes(n, m, exact=True))
-    survival = _laguerre_pfaffian.smallest_survival(law, points.ravel() - law.centre)
-    return 1 - survival.reshape(points.shape)
+    return 1 - _law(_laguerre_pfaffian.smallest_survival, x, n, m)
 
 
 def marchenko_pastur_pdf(x: ArrayLike, ratio: float) -> FloatArray:
@@ -120,3 +113,10 @@ def marchenko_pastur_pdf(x: ArrayLike, ratio: float) -> FloatArray:
         rest = (safe - low) / safe if low > 0 else np.ones_like(safe)
         density = np.sqrt(high - safe) / np.sqrt(safe) * np.sqrt(rest) / (2 * np.pi * c)
     return np.where(inside, density, 0.0)
+
+
+def _law(
+    probability: Callable[[_laguerre_pfaffian.Ensemble, FloatArray], FloatArray], x: ArrayLike, n: int, m: int
+) -> FloatArray:
+    points, law = real_array("x", x), _laguerre_pfaffian.ensemble(*checked_sizes(n, m, exact=True))
+    return probability(law, points.ravel() - law.centre).reshape(points.shape)

@@ -1,5 +1,7 @@
 """Means of the extreme singular values; every method goes through here."""
 
+from __future__ import annotations
+
 import math
 
 from optnotes._ground.arguments import choice

@@ -1,14 +1,18 @@
 """The usual schedules."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from optnotes._ground.arguments import integer, real_number, require
 
+from ._parameters import described
 from ._pieces import HalfCosine, InverseSqrt, InverseTime, Piece, Straight
 from ._schedule import Schedule
 from ._steps import checked_steps
 
 
+@described
 def constant(lr_max: float, *, warmup: int = 0) -> Schedule:
     """Return the constant schedule η(t) = lr_max, after a linear warm-up from 0.
 
@@ -16,8 +20,7 @@ def constant(lr_max: float, *, warmup: int = 0) -> Schedule:
     ----------
     lr_max : float
         Rate, ≥ 0.
-    warmup : int
-        Steps of linear warm-up, ≥ 0.
+    {endless_warmup}
 
     Returns
     -------
@@ -38,6 +41,7 @@ def constant(lr_max: float, *, warmup: int = 0) -> Schedule:
     return Schedule((*first, Straight(peak, peak, np.inf)))
 
 
+@described
 def linear(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -> Schedule:
     """Return the schedule that goes from lr_max to lr_end on a straight line.
 
@@ -47,10 +51,8 @@ def linear(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -
     ----------
     lr_max, lr_end : float
         First and last rate, ≥ 0 (lr_end may be the larger).
-    steps : int
-        Steps in all, warm-up included, ≥ 1.
-    warmup : int
-        Steps of linear warm-up from 0, less than `steps`.
+    {all_steps}
+    {warmup}
 
     Returns
     -------
@@ -59,8 +61,7 @@ def linear(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -
 
     Raises
     ------
-    ValueError
-        If a rate is negative, there is no step, or the warm-up leaves none.
+    {refused}
 
     References
     ----------
@@ -71,10 +72,10 @@ def linear(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -
     >>> float(linear(3.0, 2, lr_end=1.0).total_square(2))  # (9 + 3 + 1)·2/3
     8.666666666666666
     """
-    peak, first = _start(lr_max, warmup, checked_steps(steps))
-    return Schedule((*first, Straight(peak, _rate("lr_end", lr_end), float(steps - warmup))))
+    return _descent(Straight, lr_max, steps, lr_end, warmup)
 
 
+@described
 def cosine(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -> Schedule:
     """Return the half-cosine schedule η(t) = lr_end + (lr_max − lr_end)(1 + cos(πt/steps))/2.
 
@@ -84,10 +85,8 @@ def cosine(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -
     ----------
     lr_max, lr_end : float
         First and last rate, ≥ 0.
-    steps : int
-        Steps in all, warm-up included, ≥ 1.
-    warmup : int
-        Steps of linear warm-up from 0, less than `steps`.
+    {all_steps}
+    {warmup}
 
     Returns
     -------
@@ -96,8 +95,7 @@ def cosine(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -
 
     Raises
     ------
-    ValueError
-        If a rate is negative, there is no step, or the warm-up leaves none.
+    {refused}
 
     References
     ----------
@@ -108,8 +106,7 @@ def cosine(lr_max: float, steps: int, *, lr_end: float = 0.0, warmup: int = 0) -
     >>> float(cosine(1.0, 8).total_square(8))  # 3·8/8
     3.0
     """
-    peak, first = _start(lr_max, warmup, checked_steps(steps))
-    return Schedule((*first, HalfCosine(peak, _rate("lr_end", lr_end), float(steps - warmup))))
+    return _descent(HalfCosine, lr_max, steps, lr_end, warmup)
 
 
 def wsd(lr_max: float, steps: int, *, decay_steps: int, lr_end: float = 0.0, warmup: int = 0) -> Schedule:
@@ -155,6 +152,7 @@ def wsd(lr_max: float, steps: int, *, decay_steps: int, lr_end: float = 0.0, war
     return Schedule((*first, *middle, *last))
 
 
+@described
 def inverse_time(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
     """Return the schedule η(t) = lr_max/(1 + decay·t), t counted from the end of the warm-up.
 
@@ -162,12 +160,10 @@ def inverse_time(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
 
     Parameters
     ----------
-    lr_max : float
-        First rate, ≥ 0.
+    {first}
     decay : float
         Relative fall per step at the start, > 0.
-    warmup : int
-        Steps of linear warm-up from 0, ≥ 0.
+    {endless_warmup}
 
     Returns
     -------
@@ -176,8 +172,7 @@ def inverse_time(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
 
     Raises
     ------
-    ValueError
-        If a rate or the warm-up is negative or the decay is not positive.
+    {refused_decay}
 
     References
     ----------
@@ -188,10 +183,10 @@ def inverse_time(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
     >>> inverse_time(1.0, 0.5)([0, 2, 6])
     array([1.  , 0.5 , 0.25])
     """
-    peak, first = _start(lr_max, warmup, np.inf)
-    return Schedule((*first, InverseTime(peak, _decay(decay))))
+    return _endless(InverseTime, lr_max, decay, warmup)
 
 
+@described
 def inverse_sqrt(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
     """Return the schedule η(t) = lr_max/√(1 + decay·t), t counted from the end of the warm-up.
 
@@ -199,12 +194,10 @@ def inverse_sqrt(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
 
     Parameters
     ----------
-    lr_max : float
-        First rate, ≥ 0.
+    {first}
     decay : float
         Twice the relative fall per step at the start, > 0.
-    warmup : int
-        Steps of linear warm-up from 0, ≥ 0.
+    {endless_warmup}
 
     Returns
     -------
@@ -213,8 +206,7 @@ def inverse_sqrt(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
 
     Raises
     ------
-    ValueError
-        If a rate or the warm-up is negative or the decay is not positive.
+    {refused_decay}
 
     References
     ----------
@@ -225,8 +217,18 @@ def inverse_sqrt(lr_max: float, decay: float, *, warmup: int = 0) -> Schedule:
     >>> inverse_sqrt(1.0, 1.0)([0, 3, 15])
     array([1.  , 0.5 , 0.25])
     """
+    return _endless(InverseSqrt, lr_max, decay, warmup)
+
+
+def _descent(shape: type[Straight | HalfCosine], lr_max: float, steps: int, lr_end: float, warmup: int) -> Schedule:
+    peak, first = _start(lr_max, warmup, checked_steps(steps))
+    return Schedule((*first, shape(peak, _rate("lr_end", lr_end), float(steps - warmup))))
+
+
+def _endless(shape: type[InverseTime | InverseSqrt], lr_max: float, decay: float, warmup: int) -> Schedule:
     peak, first = _start(lr_max, warmup, np.inf)
-    return Schedule((*first, InverseSqrt(peak, _decay(decay))))
+    remedy = "for a rate that stays use constant"
+    return Schedule((*first, shape(peak, real_number("decay", decay, low=0, low_open=True, remedy=remedy))))
 
 
 def _start(lr_max: float, warmup: int, steps: float) -> tuple[float, tuple[Piece, ...]]:
@@ -237,7 +239,3 @@ def _start(lr_max: float, warmup: int, steps: float) -> tuple[float, tuple[Piece
 
 def _rate(name: str, value: float) -> float:
     return real_number(name, value, low=0)
-
-
-def _decay(value: float) -> float:
-    return real_number("decay", value, low=0, low_open=True, remedy="for a rate that stays use constant")

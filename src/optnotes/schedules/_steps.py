@@ -1,11 +1,14 @@
 """Rates step by step: what every function that takes a rate makes of a number, an array or a schedule."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray, integer, real_array, require
 from optnotes._ground.decay import step_decay
 
+from ._parameters import described
 from ._pieces import Straight
 from ._schedule import Schedule
 
@@ -13,17 +16,15 @@ Rate = ArrayLike | Schedule
 """A rate: a number, an array with one entry a step, or a schedule."""
 
 
+@described
 def per_step(name: str, rate: Rate, steps: int) -> FloatArray:
     """Return the rates of the steps 1, …, `steps` as an array, from a number, an array or a schedule.
 
     Parameters
     ----------
-    name : str
-        Name of the argument, for the message of an error.
-    rate : float, array of shape (steps,) or Schedule
-        Rates ≥ 0.
-    steps : int
-        Number of steps, ≥ 1.
+    {name}
+    {rate}
+    {steps}
 
     Returns
     -------
@@ -51,15 +52,14 @@ def per_step(name: str, rate: Rate, steps: int) -> FloatArray:
     return np.broadcast_to(array, (steps,)).copy()
 
 
+@described
 def rates_and_decay(lr: Rate, weight_decay: Rate, steps: int) -> tuple[FloatArray, FloatArray]:
     """Return the learning rates η_t of the steps 1, …, `steps` and the shares η_tλ_t of the weights that decay.
 
     Parameters
     ----------
-    lr, weight_decay : float, array of shape (steps,) or Schedule
-        Rates η_t, λ_t ≥ 0; η_tλ_t < 1.
-    steps : int
-        Number of steps, ≥ 1.
+    {rates}
+    {steps}
 
     Returns
     -------
@@ -81,15 +81,14 @@ def rates_and_decay(lr: Rate, weight_decay: Rate, steps: int) -> tuple[FloatArra
     return rates, step_decay(rates, per_step("weight_decay", weight_decay, steps))
 
 
+@described
 def as_schedule(name: str, rate: Rate) -> Schedule:
     """Return the schedule of a rate: itself, constant for a number, and one flat piece a step for an array.
 
     Parameters
     ----------
-    name : str
-        Name of the argument, for the message of an error.
-    rate : float, array of shape (steps,) or Schedule
-        Rates ≥ 0.
+    {name}
+    {rate}
 
     Returns
     -------

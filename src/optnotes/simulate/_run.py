@@ -4,6 +4,8 @@ The loop is fast because a block fits the cache, nothing is allocated per step, 
 vectors.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,11 +16,13 @@ from optnotes._ground.arguments import FloatArray, choice, generator, integer, r
 from optnotes.schedules import Rate, rates_and_decay
 
 from ._estimates import Simulation
+from ._parameters import described
 from ._rule import OPTIMIZERS, Rule, checked_decays, checked_shape, squarable
 
 _CHUNK = 16384  # gradients drawn at once: 64 KiB in float32, inside a second-level cache
 
 
+@described
 def run(
     optimizer: str,
     *,
@@ -47,12 +51,10 @@ def run(
         Adam runs with bias correction and without ε.
     rng : numpy.random.Generator
         The only source of randomness.
-    lr, weight_decay : float, array of shape (steps,) or Schedule
-        Rates η_t, λ_t ≥ 0 of the steps 1, …, `steps`; η_tλ_t < 1.
+    {rates}
     steps : int, ≥ 1
         Recorded steps.
-    beta1, beta2 : float, in [0, 1)
-        Decays of the two moments; only Adam reads beta2.
+    {decays}
     mean, std : array_like that broadcasts to shape, std ≥ 0
         Moments of the gradients.
     shape : int or tuple of int
@@ -72,7 +74,7 @@ def run(
 
     Raises
     ------
-    ValueError : an argument outside its range, or shapes that do not fit.
+    {refused}
     TypeError : an argument of the wrong kind.
 
     Domain

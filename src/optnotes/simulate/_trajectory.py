@@ -1,14 +1,18 @@
 """The weights on a given sequence of gradients."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray, choice, real_array, real_number, require
 from optnotes.schedules import Rate, rates_and_decay
 
+from ._parameters import described
 from ._rule import OPTIMIZERS, Rule, checked_decays, checked_shape, squarable
 
 
+@described
 def trajectory(
     optimizer: str,
     gradients: ArrayLike,
@@ -32,10 +36,8 @@ def trajectory(
         One gradient per step; for Muon the last two axes are the matrix.
     init : array_like, shape (...)
         Weights θ_0.
-    lr, weight_decay : float, array of shape (steps,) or Schedule
-        Rates η_t, λ_t ≥ 0 of the steps 1, …, `steps`; η_tλ_t < 1.
-    beta1, beta2 : float, in [0, 1)
-        Decays of the two moments; only Adam reads beta2.
+    {rates}
+    {decays}
     epsilon : float, ≥ 0
         Only Adam reads it.
 
@@ -45,7 +47,7 @@ def trajectory(
 
     Raises
     ------
-    ValueError : an argument outside its range, or shapes that do not fit.
+    {refused}
 
     Domain
     ------

@@ -1,5 +1,7 @@
 """The way back to the manifold after a step along a tangent direction."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

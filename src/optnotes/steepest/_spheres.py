@@ -1,5 +1,7 @@
 """Steepest directions tangent to a sphere, of the Euclidean, the Frobenius or the spectral norm."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np

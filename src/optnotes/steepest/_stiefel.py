@@ -1,5 +1,7 @@
 """Steepest directions on the Stiefel manifold: the public door before the solvers and their certificates."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,14 +1,18 @@
 """The weight RMS of AdamW step by step, and its weights on given gradients."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray, choice, integer, real_array, real_number, require
 from optnotes.schedules import Rate, rates_and_decay
 
-from ._recursion import Method, Updates, approximate, recursion
+from ._parameters import described
+from ._recursion import METHODS, Method, Updates, approximate, course, recursion
 
 
+@described
 def adamw(
     lr: Rate,
     weight_decay: Rate,
@@ -29,16 +33,12 @@ def adamw(
 
     Parameters
     ----------
-    lr, weight_decay : float, array of shape (steps,) or Schedule
-        Rates η_t, λ_t ≥ 0 of the steps 1, …, `steps`; η_tλ_t < 1.
-    steps : int
-        Number of steps, ≥ 1.
-    beta1 : float
-        Decay of the momentum, 0 ≤ β₁ < 1; only "exact" depends on it.
-    init_rms : float
-        RMS of the initial weights, 0 to 1e150, independent of the gradients.
-    snr : float
-        Signal-to-noise ratio ‖μ‖²/‖σ‖² ≥ 0 of the gradients.
+    {rates}
+    {steps}
+    {beta1}
+        Only "exact" depends on it.
+    {init_rms}
+    {snr}
     method : str
         See above.
     bias_correction : bool
@@ -46,13 +46,11 @@ def adamw(
 
     Returns
     -------
-    ndarray of shape (steps + 1,)
-        √ρ_0, …, √ρ_steps; the first entry is `init_rms`.
+    {path}
 
     Raises
     ------
-    ValueError
-        If a rate is negative, some η_tλ_t ≥ 1, there is no step, or a number is out of its range.
+    {refused}
 
     Domain
     ------
@@ -71,9 +69,9 @@ def adamw(
     array([0.        , 1.        , 1.11803399])
     """
     decay1, ratio = real_number("beta1", beta1, low=0, high=1, high_open=True), real_number("snr", snr, low=0)
-    run = lr, weight_decay, steps, real_number("init_rms", init_rms, low=0, high=1e150)
-    if choice("method", method, ("exact", "slow", "ode", "closed-form")) != "exact":
-        return approximate(run, ratio / (1 + ratio), 1 / (1 + ratio), method)
+    run = course(lr, weight_decay, steps, init_rms)
+    if choice("method", method, METHODS) != "exact":
+        return approximate(run, ratio, 1.0, method)
     ramp = -np.expm1(np.arange(1.0, integer("steps", steps, low=1) + 1) * np.log(max(decay1, 1e-300)))
     noise = (1 - decay1) / (1 + decay1) / (1 + ratio)
     ages = ramp * (2 - ramp)  # 1 − β₁^{2t}
@@ -82,6 +80,7 @@ def adamw(
     return recursion(run, Updates(gain, mean, ages, np.array([decay1]), np.array([noise])))
 
 
+@described
 def adamw_weights(
     gradients: ArrayLike,
     init: ArrayLike,
@@ -102,8 +101,7 @@ def adamw_weights(
         Gradient of each step, |g| ≤ 1e150; the square of |g| < 1e-154 underflows, as in any optimiser.
     init : array of shape (...)
         Initial weights.
-    lr, weight_decay : float, array of shape (steps,) or Schedule
-        Rates η_t, λ_t ≥ 0 with η_tλ_t < 1.
+    {rates}
     beta1, beta2 : float
         Decays of the moments, in [0, 1).
     eps : float

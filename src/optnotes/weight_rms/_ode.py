@@ -1,5 +1,7 @@
 """Closed forms of the differential equation of the weight RMS."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import exprel
@@ -7,9 +9,11 @@ from scipy.special import exprel
 from optnotes._ground.arguments import FloatArray, real_array, real_number
 from optnotes.schedules import Rate, as_schedule
 
+from ._parameters import described
 from ._relaxation import relaxed
 
 
+@described
 def ode_solution(lr: Rate, weight_decay: float, t: ArrayLike, init_rms: float = 0.0) -> FloatArray:
     """Return the RMS that solves ρ̇ = −2ληρ + η² at the times t, in closed form piece by piece.
 
@@ -18,14 +22,11 @@ def ode_solution(lr: Rate, weight_decay: float, t: ArrayLike, init_rms: float = 
 
     Parameters
     ----------
-    lr : float, array of shape (steps,) or Schedule
-        Learning rate η(t) ≥ 0; the rate of an array at step t holds from t − 1 to t.
+    {course}
     weight_decay : float
         Constant weight decay λ ≥ 0.
-    t : float or array
-        Times, 0 ≤ t ≤ the steps of the schedule or the array.
-    init_rms : float
-        RMS of the initial weights, 0 to 1e150.
+    {times}
+    {init_rms}
 
     Returns
     -------
@@ -34,8 +35,7 @@ def ode_solution(lr: Rate, weight_decay: float, t: ArrayLike, init_rms: float = 
 
     Raises
     ------
-    ValueError
-        If a number is negative or a time lies outside the schedule.
+    {refused_times}
 
     Domain
     ------
@@ -63,6 +63,7 @@ def ode_solution(lr: Rate, weight_decay: float, t: ArrayLike, init_rms: float = 
     return np.asarray(np.sqrt(square).reshape(time.shape))[()]
 
 
+@described
 def coupled_solution(lr: Rate, ratio: float, t: ArrayLike, init_rms: float = 0.0) -> FloatArray:
     """Return the RMS that solves ρ̇ = −2ληρ + η² at the times t when λ(t) = ratio·η(t).
 
@@ -70,14 +71,11 @@ def coupled_solution(lr: Rate, ratio: float, t: ArrayLike, init_rms: float = 0.0
 
     Parameters
     ----------
-    lr : float, array of shape (steps,) or Schedule
-        Learning rate η(t) ≥ 0; the rate of an array at step t holds from t − 1 to t.
+    {course}
     ratio : float
         λ/η ≥ 0, constant in time.
-    t : float or array
-        Times, 0 ≤ t ≤ the steps of the schedule or the array.
-    init_rms : float
-        RMS of the initial weights, 0 to 1e150.
+    {times}
+    {init_rms}
 
     Returns
     -------
@@ -86,8 +84,7 @@ def coupled_solution(lr: Rate, ratio: float, t: ArrayLike, init_rms: float = 0.0
 
     Raises
     ------
-    ValueError
-        If a number is negative or a time lies outside the schedule.
+    {refused_times}
 
     References
     ----------

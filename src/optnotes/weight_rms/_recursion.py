@@ -1,18 +1,19 @@
 """Second moments of the weights by recursion over the steps, or from the responses to slowly varying rates."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from optnotes._ground.arguments import FloatArray
+from optnotes._ground.arguments import FloatArray, real_number
 from optnotes._ground.recurrence import linear_recurrence
 from optnotes.schedules import Rate, rates_and_decay
 
 from ._slow_variation import mean_exponentials, slow_sum, step_integrals
 
 Method = Literal["exact", "slow", "ode", "closed-form"]
-Run = tuple[Rate, Rate, int, float]
+METHODS = get_args(Method)
+Course = tuple[Rate, Rate, int, float]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Updates:
     variances: FloatArray
 
 
-def recursion(run: Run, updates: Updates) -> FloatArray:
+def recursion(run: Course, updates: Updates) -> FloatArray:
     lr, weight_decay, steps, init_rms = run
     rates, decay = rates_and_decay(lr, weight_decay, steps)
     moved, kept = rates * updates.gain, 1 - decay
@@ -39,8 +40,16 @@ def recursion(run: Run, updates: Updates) -> FloatArray:
     return np.asarray(np.sqrt(square + drift**2), dtype=np.float64)
 
 
-def approximate(run: Run, signal: float, noise: float, method: Method) -> FloatArray:
+def course(lr: Rate, weight_decay: Rate, steps: int, init_rms: float) -> Course:
+    """Return the rates, which are checked where they are read, and the start, checked."""
+    return lr, weight_decay, steps, real_number("init_rms", init_rms, low=0, high=1e150)
+
+
+def approximate(run: Course, snr: float, floor: float, method: Method) -> FloatArray:
+    """Take slowly varying rates; the update has the mean square (SNR·drift² + noise)/(SNR + floor)."""
     lr, weight_decay, steps, init_rms = run
     forms = {"slow": slow_sum, "ode": step_integrals, "closed-form": mean_exponentials}
     kept, drift, square = forms[method](lr, weight_decay, steps)
-    return np.asarray(np.sqrt(kept * init_rms**2 + signal * drift**2 + noise * square), dtype=np.float64)
+    return np.asarray(
+        np.sqrt(kept * init_rms**2 + snr / (snr + floor) * drift**2 + square / (snr + floor)), dtype=np.float64
+    )

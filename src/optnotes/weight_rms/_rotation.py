@@ -1,5 +1,7 @@
 """The angle between successive weights in equilibrium."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from optnotes._ground.arguments import real_number, require

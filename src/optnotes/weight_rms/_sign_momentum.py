@@ -1,15 +1,19 @@
 """The weight RMS of SignSGDM step by step."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.special import erf
 
 from optnotes._ground.arguments import FloatArray, choice, integer, real_number
 from optnotes.schedules import Rate
 
-from ._recursion import Method, Updates, approximate, recursion
+from ._parameters import described
+from ._recursion import METHODS, Method, Updates, approximate, course, recursion
 from ._sign_modes import sign_modes
 
 
+@described
 def sign_momentum(
     lr: Rate,
     weight_decay: Rate,
@@ -28,28 +32,22 @@ def sign_momentum(
 
     Parameters
     ----------
-    lr, weight_decay : float, array of shape (steps,) or Schedule
-        Rates η_t, λ_t ≥ 0 of the steps 1, …, `steps`; η_tλ_t < 1.
-    steps : int
-        Number of steps, ≥ 1.
+    {rates}
+    {steps}
     beta1 : float
         Decay of the momentum, 0 ≤ β₁ ≤ 0.999.
-    init_rms : float
-        RMS of the initial weights, 0 to 1e150, independent of the gradients.
-    snr : float
-        Signal-to-noise ratio ‖μ‖²/‖σ‖² ≥ 0 of the gradients.
+    {init_rms}
+    {snr}
     method : str
         "exact", "slow", "ode" or "closed-form".
 
     Returns
     -------
-    ndarray of shape (steps + 1,)
-        √ρ_0, …, √ρ_steps; the first entry is `init_rms`.
+    {path}
 
     Raises
     ------
-    ValueError
-        If a rate is negative, some η_tλ_t ≥ 1, there is no step, or a number is out of its range.
+    {refused}
 
     Domain
     ------
@@ -66,10 +64,10 @@ def sign_momentum(
     array([0.        , 1.        , 1.11803399])
     """
     decay1, ratio = real_number("beta1", beta1, low=0, high=0.999), real_number("snr", snr, low=0)
-    run = lr, weight_decay, steps, real_number("init_rms", init_rms, low=0, high=1e150)
+    run = course(lr, weight_decay, steps, init_rms)
     floor = (1 - decay1) / (1 + decay1)
-    if choice("method", method, ("exact", "slow", "ode", "closed-form")) != "exact":
-        return approximate(run, ratio / (ratio + floor), 1 / (ratio + floor), method)
+    if choice("method", method, METHODS) != "exact":
+        return approximate(run, ratio, floor, method)
     height = np.sqrt(ratio / floor)
     ones = np.ones(integer("steps", steps, low=1))
     mean = float(erf(height / np.sqrt(2))) * ones

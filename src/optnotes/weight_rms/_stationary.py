@@ -1,5 +1,7 @@
 """The weight RMS in equilibrium."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 import numpy as np
@@ -8,10 +10,12 @@ from optnotes._ground.arguments import choice, real_number
 from optnotes._ground.decay import step_decay
 
 from ._equilibrium import adam_sum, sign_sum
+from ._parameters import described
 
 Approximation = Literal["mean-field", "corrected", "exact"]
 
 
+@described
 def stationary(
     lr: float,
     weight_decay: float,
@@ -35,8 +39,7 @@ def stationary(
         Constant rates η, λ > 0 with ηλ < 1.
     optimizer : str
         "adamw" or "sign-momentum".
-    beta1 : float
-        Decay of the momentum, 0 ≤ β₁ < 1.
+    {beta1}
     beta2 : float
         Decay of the second moment, 0 < β₂ < 1; the sign has none and ignores it.
     snr : float
