@@ -83,12 +83,20 @@ class Package:
 def scan(code: str) -> tuple[frozenset[Reached], bool]:
     """Return what the import statements of `code` reach, and whether it may import anything else besides."""
     try:
-        nodes = list(ast.walk(ast.parse(code)))
+        nodes = list(_executed(ast.parse(code)))
     except (SyntaxError, ValueError):
         return frozenset(), True
     reached = {entry for node in nodes for entry in _reached(node)}
     words = {getattr(node, "id", getattr(node, "attr", "")) for node in nodes} | {dotted for _, dotted in reached}
     return frozenset(reached), any(word.split(".")[0] in OPEN or word.split(".")[-1] in OPEN for word in words)
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the node and all below it, without what only a type checker reads."""
+    yield node
+    is_typing = isinstance(node, ast.If) and getattr(node.test, "id", getattr(node.test, "attr", "")) == "TYPE_CHECKING"
+    for child in node.orelse if is_typing else ast.iter_child_nodes(node):  # type: ignore[attr-defined]
+        yield from _executed(child)
 
 
 def _reached(node: ast.AST) -> Iterator[Reached]:

@@ -1,12 +1,14 @@
 """Which outputs are kept, and what makes them stale: exactly the files that a notebook's code can reach."""
 
 import os
+from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from book import cache, imports, notebooks
 
+ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     "pack/__init__.py": '"""One module per topic."""',
     "pack/data/table.csv": "1",
@@ -57,6 +59,7 @@ def notebook(*sources):
         ("from pack import lazy", TOP | LAZY | {"pack/alone.py"}),
         ("import pack.lazy._two", TOP | {"pack/lazy/__init__.py", "pack/lazy/_two.py"}),
         ("import pack", TOP),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pack.flat\nelse:\n    import pack", TOP),
         ("%matplotlib inline\n!ls\nfrom pack import alone", TOP | {"pack/alone.py"}),
         ("from pack import *", ALL),
         ("import importlib\nimportlib.import_module('pack.' + 'flat')", ALL),
@@ -74,6 +77,14 @@ def test_a_lazy_package_that_is_asked_for_a_name_may_load_all_of_itself(tree):
     (tree / "pack" / "__init__.py").write_text("def __getattr__(name): return __import__(name)")
     found = {code: len(imports.files([code], tree)) for code in ("from pack import alone", "from pack import f")}
     assert found == {"from pack import alone": 3, "from pack import f": len(ALL)}
+
+
+@pytest.mark.parametrize("slug", notebooks.chapters(ROOT))
+def test_no_chapter_of_the_book_depends_on_every_topic(slug):
+    code = [cell.source for cell in notebooks.code_cells(notebooks.read(notebooks.chapters(ROOT)[slug]))]
+    topics = {path.relative_to(ROOT / "src" / "optnotes").parts[0] for path in imports.files(code, ROOT / "src")}
+    assert {"__init__.py", "book"} < topics
+    assert len(topics & {"extremes", "memory.py", "steepest"}) <= 1  # no chapter is about two of these
 
 
 def test_modules_that_import_each_other_are_followed_once(tree):
