@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (ported, drifted):
         command.add_argument("--chapters", nargs="*", default=[], help="chapters to execute; all when none is named")
         command.add_argument("--notebooks-only", action="store_false", dest="units", help="leave the unit tests out")
+    commands.add_parser("house", help="draw the rooms of the package into .github/house.svg")
     looked = commands.add_parser("cosmetic", help="prove that stored outputs differ from a revision in looks alone")
     looked.add_argument("revision", help="a git revision, such as HEAD")
     return parser
