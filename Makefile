@@ -1,5 +1,5 @@
 # Each target sets up .venv from requirements.lock when it is missing or older than the lock.
-.PHONY: help book test lab refresh check peers bench lock clean portability drift cosmetic
+.PHONY: help book test lab refresh check peers bench lock house clean portability drift cosmetic
 .DEFAULT_GOAL := help
 
 # The first Python of 3.11 or newer that runs; `make PYTHON=… book` chooses another.
@@ -65,6 +65,9 @@ lock: ## renew requirements.lock from pyproject.toml (needs uv); tests/book/test
 		--no-header --no-annotate --quiet --upgrade pyproject.toml -o requirements.lock
 	echo optax | uv pip compile --universal --generate-hashes --python-version 3.11 -c requirements.lock \
 		--no-header --no-annotate --quiet --upgrade - -o tests/peers.lock
+
+house: $(READY) ## draw the rooms of the package into .github/house.svg
+	@$(BIN)/python -m book house
 
 clean: ## remove everything that make has built, the environment included
 	rm -rf _build .venv .mypy_cache .pytest_cache .ruff_cache

@@ -1,18 +1,18 @@
 """The house keeps its floors: who may import whom, read from the source."""
 
-import ast
-from collections.abc import Iterator
+import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 import optnotes
 
-SOURCE = Path(optnotes.__file__).parent
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "_ext"))
 
-GROUND = "_ground"
+from book.house import GROUND, PICTURE, arrows, floors, imports, picture, sources  # noqa: E402
+
 FLOORS = {  # room: what it may import beside the ground floor
     GROUND: set(),
     "extremes": set(),
@@ -41,56 +41,13 @@ INTERNALS = {  # rooms that another topic enters by the window: importer, room, 
 }
 
 
-class Import(NamedTuple):
-    """A line of a file that imports a module: `optnotes` names are relative to the package."""
-
-    file: str
-    module: str
-
-    @property
-    def room(self) -> str:
-        return self.file.removesuffix(".py").split("/")[0]
-
-    @property
-    def target(self) -> str:
-        return self.module.removeprefix("optnotes.").split(".")[0] if self.inside else self.module.split(".")[0]
-
-    @property
-    def inside(self) -> bool:
-        return self.module.split(".")[0] == "optnotes"
-
-
-def imports(sources: dict[str, str]) -> Iterator[Import]:
-    """Yield what the files import, wherever in the file; a name imported from a package counts as its module."""
-    modules = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in sources}
-    for file, text in sources.items():
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Import):
-                yield from (Import(file, alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                folder = ["optnotes", *file.split("/")[:-1]]
-                base = ".".join([*folder[: len(folder) + 1 - node.level], node.module or ""]).rstrip(".")
-                base = base if node.level else str(node.module)
-                for alias in node.names:
-                    whole = f"{base}.{alias.name}"
-                    yield Import(file, whole if whole.removeprefix("optnotes.") in modules else base)
-
-
-def arrows(found: list[Import]) -> dict[str, set[str]]:
-    graph: dict[str, set[str]] = {}
-    for line in found:
-        if line.inside and line.target != line.room:
-            graph.setdefault(line.room, set()).add(line.target)
-    return graph
-
-
-def circles(sources: dict[str, str]) -> list[str]:
+def circles(texts: dict[str, str]) -> list[str]:
     """Return the rooms of a circle, and the files of one inside a room."""
-    found = [line for line in imports(sources) if line.inside]
+    found = [line for line in imports(texts) if line.inside]
     files: dict[str, set[str]] = {}
     for line in found:
         path = line.module.removeprefix("optnotes.").replace(".", "/")
-        name = f"{path}.py" if f"{path}.py" in sources else f"{path}/__init__.py"
+        name = f"{path}.py" if f"{path}.py" in texts else f"{path}/__init__.py"
         if name != line.file:
             files.setdefault(line.file, set()).add(name)
     circular = []
@@ -102,29 +59,29 @@ def circles(sources: dict[str, str]) -> list[str]:
     return circular
 
 
-def climbs(sources: dict[str, str]) -> list[str]:
+def climbs(texts: dict[str, str]) -> list[str]:
     """Return the arrows between rooms that the floors do not allow."""
-    graph = arrows(list(imports(sources)))
+    graph = arrows(list(imports(texts)))
     allowed = {room: floor | ({GROUND} - {room}) for room, floor in FLOORS.items()}
     return [f"{room} → {to}" for room, reached in graph.items() for to in sorted(reached - allowed.get(room, set()))]
 
 
-def windows(sources: dict[str, str]) -> list[str]:
+def windows(texts: dict[str, str]) -> list[str]:
     """Return the imports across topics that take neither the door nor a listed window."""
-    across = [line for line in imports(sources) if line.inside and line.target not in {line.room, GROUND}]
+    across = [line for line in imports(texts) if line.inside and line.target not in {line.room, GROUND}]
     inner = [(line, line.module.removeprefix("optnotes.")) for line in across if "._" in line.module]
     return [f"{line.file}: {room}" for line, room in inner if (line.room, room) not in INTERNALS]
 
 
-def luxuries(sources: dict[str, str]) -> list[str]:
+def luxuries(texts: dict[str, str]) -> list[str]:
     """Return what a practitioner's topic takes from the book: a tool of it, or a package of its extra."""
-    taken = [line for line in imports(sources) if line.room not in BOOK and line.room != "__init__"]
+    taken = [line for line in imports(texts) if line.room not in BOOK and line.room != "__init__"]
     return [f"{line.file}: {line.module}" for line in taken if line.target in BOOK | OF_THE_BOOK]
 
 
-def unmarked(sources: dict[str, str]) -> list[str]:
+def unmarked(texts: dict[str, str]) -> list[str]:
     """Return the rooms inside a topic whose names have no leading underscore."""
-    inside = [Path(name) for name in sources if "/" in name]
+    inside = [Path(name) for name in texts if "/" in name]
     free = {"book", GROUND}
     return [path.as_posix() for path in inside if path.parent.name not in free and not path.name.startswith("_")]
 
@@ -134,8 +91,7 @@ RULES = (circles, climbs, windows, luxuries, unmarked)
 
 @pytest.fixture(scope="module")
 def house() -> dict[str, str]:
-    found = {path.relative_to(SOURCE).as_posix(): path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")}
-    return {name: text for name, text in found.items() if name != "__init__.py"}  # it names all, and imports none
+    return sources(Path(optnotes.__file__).parent)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -175,3 +131,17 @@ FAULTS = {
 @pytest.mark.parametrize(("rule", "file", "line"), FAULTS.values(), ids=FAULTS)
 def test_a_planted_fault_breaks_the_rule(house, rule, file, line):
     assert rule({**house, file: house.get(file, "") + "\n" + line})
+
+
+def test_the_committed_picture_is_that_of_the_imports(house):
+    assert (ROOT / PICTURE).read_text(encoding="utf-8") == picture(house), "run python -m book house"
+
+
+def test_each_room_of_the_picture_stands_above_those_that_it_imports(house):
+    level = {room: height for height, row in enumerate(floors(house)) for room in row}
+    assert level[GROUND] == 0
+    graph = arrows(imports(house))
+    assert all(level[room] > level[to] for room in level for to in graph.get(room, set()) & set(level))
+    drawn = picture({**house, "lion/_laws.py": "from optnotes.schedules import constant"})
+    assert ">lion<" in drawn
+    assert drawn.count("<path") == picture(house).count("<path") + 1

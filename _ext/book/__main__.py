@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
             "--chapters", nargs="*", dest="slugs", default=[], help="chapters to execute; all when none is named"
         )
         command.add_argument("--notebooks-only", action="store_false", dest="units", help="leave the unit tests out")
+    commands.add_parser("house", help="draw the rooms of the package into .github/house.svg")
     looked = commands.add_parser("cosmetic", help="prove that stored outputs differ from a revision in looks alone")
     looked.add_argument("revision", help="a git revision, such as HEAD")
     return parser
