@@ -252,7 +252,10 @@ def examine(drawn: Iterator[Mutant], plan: Plan) -> list[Record]:
     MutationError
         The tests fail without any fault.
     """
-    listed, start = {(each.file, each.line, each.mutant) for each in equivalents(plan.root)}, time.monotonic()
+    listed, start = (
+        {(each.file, _bare(each.line), _bare(each.mutant)) for each in equivalents(plan.root)},
+        time.monotonic(),
+    )
     stop = start + UNITS_SHARE * (plan.deadline - start)
     records: list[Record] = []
     lock, rounds = threading.Lock(), _Rounds(plan)
@@ -264,7 +267,7 @@ def examine(drawn: Iterator[Mutant], plan: Plan) -> list[Record]:
                     return
                 record = Record(mutant)
                 records.append(record)
-            if (mutant.file, _joined(mutant.fault.before), _joined(mutant.fault.after)) in listed:
+            if (mutant.file, _bare(mutant.fault.before), _bare(mutant.fault.after)) in listed:
                 record.fate = "equivalent"
             else:
                 _meet(record, rounds.tests(mutant.file), plan)
@@ -484,8 +487,9 @@ def _module(file: str) -> str:
     return path.stem if path.suffix == ".ipynb" else topic(path)
 
 
-def _joined(lines: str) -> str:
-    return "\n".join(line.strip() for line in lines.splitlines())
+def _bare(lines: str) -> str:
+    """Return lines without their blanks, which cosmic-ray does not keep as they are."""
+    return "".join(lines.split())
 
 
 def _entry(record: Record) -> dict[str, object]:
