@@ -1,5 +1,5 @@
 # Each target sets up .venv from requirements.lock when it is missing or older than the lock.
-.PHONY: help book test lab refresh check peers bench lock house clean portability drift cosmetic
+.PHONY: help book test lab refresh check peers bench lock house clean portability drift cosmetic mutation
 .DEFAULT_GOAL := help
 
 # The first Python of 3.11 or newer that runs; `make PYTHON=… book` chooses another.
@@ -91,3 +91,10 @@ drift: $(READY) ## run the suite on the newest dependencies, or on the oldest: R
 SINCE ?= HEAD
 cosmetic: $(READY) ## prove that the stored outputs differ from those of SINCE=HEAD in their looks alone
 	@$(BIN)/python -m book cosmetic $(SINCE)
+
+SEED ?= 1
+MINUTES ?= 30
+mutation: $(READY) ## plant faults in formulas and see who notices; SEED=… MINUTES=… MODULE=…, NOTEBOOKS=1 plants in derivations
+	@$(BIN)/python -c "import cosmic_ray" 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r tests/mutation.lock
+	@$(BIN)/python -m book mutation --seed $(SEED) --minutes $(MINUTES) --modules $(MODULE) $(if $(NOTEBOOKS),--notebooks)

@@ -99,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("house", help="draw the rooms of the package into .github/house.svg")
     looked = commands.add_parser("cosmetic", help="prove that stored outputs differ from a revision in looks alone")
     looked.add_argument("revision", help="a git revision, such as HEAD")
+    mutated = commands.add_parser("mutation", help="plant faults in formulas and see who notices them")
+    mutated.add_argument("--seed", type=int, default=1, help="draws the faults")
+    mutated.add_argument("--minutes", type=float, default=30, help="time for all of it")
+    mutated.add_argument("--modules", nargs="*", default=[], help="topics, or chapters; all when none is named")
+    mutated.add_argument("--notebooks", action="store_true", help="plant in the derivations of the chapters instead")
     return parser
 
 

@@ -15,6 +15,12 @@ def test_linear_recurrence_agrees_with_a_loop(size):
     np.testing.assert_allclose(linear_recurrence(factor, term, 3.0), values, rtol=1e-14)
 
 
+def test_more_than_a_million_steps_overflow_nowhere_even_in_the_padding():
+    """The square's side is 1025, so its padding holds a whole row; a factor of 2 there is beyond 2^1024."""
+    size = 1024**2 + 1
+    assert linear_recurrence(np.full(size, 0.5), np.ones(size), 0.0)[-1] == 2.0
+
+
 @pytest.mark.parametrize("size", [0, 1, 2, 5, 1000])
 def test_running_sum_agrees_with_cumsum(size):
     term = np.random.default_rng(seed=2).random(size)
