@@ -241,6 +241,14 @@ def test_exact_adam_with_a_long_memory_is_the_mean_field(seed, batch, beta1):
     assert found == pytest.approx(float(bs.adam(batch, problem, beta1)), rel=20 * gap)  # first order in 1 − β₂
 
 
+def test_adam_averages_over_ten_steps_at_every_door_unless_told():
+    full = bs.Quadratic([1.0, 2.0], [[1.0, 0.5], [0.5, 1.0]], [5.0, 4.0])
+    for problem in (full, full.summary()):
+        assert bs.adam(3.0, problem) == bs.adam(3.0, problem, 0.9)
+        assert bs.expected_decrease(3.0, problem, "adam") == bs.expected_decrease(3.0, problem, "adam", beta1=0.9)
+        assert bs.surge_batch_size(problem, "adam") == bs.surge_batch_size(problem, "adam", beta1=0.9)
+
+
 def test_a_still_coordinate_moves_no_exact_adam():
     with_still = bs.Quadratic([1.0, 0.0], [1.0, 5.0], [2.0, 0.0])
     alone = bs.Quadratic([1.0], [1.0], [2.0])
