@@ -77,10 +77,10 @@ def install(seed: int) -> None:
 
 
 class Noise:
-    """Moves of last places, drawn from a seed."""
+    """Moves of last places: a processor is a function, so the same numbers always move alike."""
 
     def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
+        self.key = np.random.default_rng(seed).integers(2**64, dtype=np.uint64)
 
     def moved(self, value: Any, ulps: int = ULPS) -> Any:
         """Return a result with each number moved; what is no floating-point number stays as it is.
@@ -95,8 +95,8 @@ class Noise:
         if np.iscomplexobj(array):
             return (self.moved(array.real, ulps) + 1j * self.moved(array.imag, ulps))[()]
         with np.errstate(all="ignore"):
-            steps = self.rng.integers(-ulps, ulps + 1, array.shape) * np.finfo(array.dtype).eps
-            other = array * (1 + steps).astype(array.dtype)
+            steps = np.floor((self._drawn(array) + 1) / 2 * (2 * ulps + 1)) - ulps
+            other = array * (1 + steps * np.finfo(array.dtype).eps).astype(array.dtype)
             whole = (array == np.rint(array)) & (np.abs(array) < 1e6)
             result = np.where(whole | (np.floor(other) != np.floor(array)), array, other)[()]
         return float(result) if type(value) is float else result
@@ -108,7 +108,7 @@ class Noise:
             return matrix
         axes = tuple(range(array.ndim))[-2:]
         scale = np.abs(array) if entrywise else np.abs(array).max(axis=axes, keepdims=True) * (array != 0)
-        return array + self._like(array, scale * np.finfo(array.dtype).eps * BACKWARD_ULPS)
+        return self._shifted(array, scale * np.finfo(array.dtype).eps * BACKWARD_ULPS)
 
     def after(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function with its results moved; calls with a mask stay exact."""
@@ -173,26 +173,31 @@ class Noise:
 
     def _rounded(self, value: Any, magnitude: Any) -> Any:
         array = np.asarray(value)
-        return (array + self._like(array, magnitude * np.finfo(array.dtype).eps * BACKWARD_ULPS))[()]
+        return self._shifted(array, magnitude * np.finfo(array.dtype).eps * BACKWARD_ULPS)[()]
 
-    def _like(self, array: Array, scale: Any) -> Array:
-        """Return noise up to `scale`, symmetric where the array is."""
-        noise: Array = (self.rng.uniform(-1, 1, array.shape) * scale).astype(array.dtype)
-        if array.ndim >= 2 and array.shape[-1] == array.shape[-2] and np.array_equal(array, array.swapaxes(-1, -2)):
-            noise = np.triu(noise) + np.triu(noise, 1).swapaxes(-1, -2)
-        return noise
+    def _shifted(self, array: Array, scale: Any) -> Array:
+        """Return the array with each number moved by up to `scale`."""
+        shifted: Array = (array + self._drawn(array) * scale).astype(array.dtype)
+        return shifted
+
+    def _drawn(self, array: Array) -> Array:
+        """Return one number in [−1, 1) for each, a hash of its bits and of the seed (the finaliser of MurmurHash3)."""
+        bits = np.ascontiguousarray(array.real + array.imag, dtype=np.float64).view(np.uint64) ^ self.key
+        for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+            bits = (bits ^ (bits >> np.uint64(33))) * np.uint64(factor)
+        uniform = ((bits ^ (bits >> np.uint64(33))) >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1
+        return uniform.reshape(array.shape)
 
     def _signed(self, factors: Any) -> Any:
         """Turn the signs of singular vectors in pairs, or of eigenvectors."""
-        first, *others = factors
-        if len(others) == 1 and first.ndim == others[0].ndim - 1:  # eigenvalues and eigenvectors
-            return _remade(factors, (first, others[0] * self.rng.choice([-1.0, 1.0], others[0].shape[-1])))
-        count = others[0].shape[-1]
-        signs = self.rng.choice([-1.0, 1.0], count)
-        left, right = np.array(first), np.array(others[1])
-        left[..., :, :count] *= signs
-        right[..., :count, :] *= signs[:, None]
-        return _remade(factors, (left, others[0], right))
+        if len(factors) == 2:
+            values, vectors = factors
+            return _remade(factors, (values, vectors * np.sign(self._drawn(values))[..., None, :]))
+        left, values, right = (np.array(factor) for factor in factors)
+        signs = np.sign(self._drawn(values))
+        left[..., :, : values.shape[-1]] *= signs[..., None, :]
+        right[..., : values.shape[-1], :] *= signs[..., :, None]
+        return _remade(factors, (left, values, right))
 
 
 class _Operators(ast.NodeTransformer):

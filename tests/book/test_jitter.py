@@ -81,8 +81,10 @@ def test_signs_of_singular_vectors_turn(plain, jittered):
     assert plain["vectors"] != jittered["vectors"]
 
 
-def test_a_seed_repeats(jittered):
-    assert values(BOOK_JITTER="1") == jittered
+def test_the_same_numbers_move_alike_wherever_they_stand():
+    noise, numbers = jitter.Noise(1), np.linspace(0.1, 0.9, 50)
+    assert (noise.moved(numbers[::-1]) == noise.moved(numbers)[::-1]).all()
+    assert noise.moved(0.1) == noise.moved(numbers)[0]
 
 
 def test_another_seed_moves_otherwise():
