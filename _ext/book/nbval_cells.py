@@ -160,7 +160,9 @@ class ChapterCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
         """Return the failure as text: which claim, what was expected, what was found, and how to see it again."""
         chapter, error = self.parent, excinfo.value
         known = isinstance(error, NbCellError)
-        first, chapter.first_failure = chapter.first_failure, chapter.first_failure or f"cell {self.cell_num}"
+        first = chapter.first_failure
+        if not self.deviation:  # a cell whose outputs differ has run, and takes nothing from later ones
+            chapter.first_failure = first or f"cell {self.cell_num}"
         failure = Failure(
             chapter=chapter.path.name,
             cell=self.cell_num,
