@@ -260,7 +260,7 @@ def test_a_negative_signal_is_named(call):
         (lambda: moments.snr_from_momentum_ratio(1.0, 0.9), r"^`ratio` must .*\[0, 1\), got 1\.0$"),
         (lambda: moments.snr_from_momentum_ratio(-0.1, 0.9), r"^`ratio` must .*\[0, 1\), got -0\.1$"),
         (lambda: moments.adam_update_rms(0.9, method="fast"), r"^`method` must be one of 'mean-field', 'corrected'"),
-        (lambda: moments.adam_update_rms(0.9, None, method="corrected"), r"^`beta2` must be given for method 'corrected'"),
+        (lambda: moments.adam_update_rms(0.9, None, method="corrected"), r"^`beta2` must be given .* 'corrected'"),
         (lambda: moments.snr_from_update_rms(0.5, 0.9, None, "exact"), r"^`beta2` must be given for method 'exact'"),
     ],
 )
