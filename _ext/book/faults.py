@@ -41,6 +41,13 @@ JUDGES = {"rtol", "atol", "tol", "resolution"}
 """Arguments that say how closely a judge looks; moving them is no fault of a formula."""
 
 
+FAULTY = {"number", "operator", "keyword", "factor", "not_test", "comparison", "arith_expr", "term"}
+PARTS = set("()[]{},:;=.@")
+"""Operators in the eyes of parso that no fault can change; to leave them out saves most of the time."""
+Site = tuple[str, int]
+"""An operator's name, and the occurrence at which it is applied."""
+
+
 class Operator(Protocol):
     """What cosmic-ray calls an operator."""
 
@@ -108,10 +115,10 @@ def cosmic_ray() -> Tool:
     return Tool({**made, "DropTerm": DropTerm()}, mutating.mutate_code)
 
 
-def sites(source: str, tool: Tool) -> list[tuple[str, int]]:
-    """Return the faults that the tool can make in code that states formulas, as (operator, occurrence)."""
-    nodes = list(_walk(_parse(source)))
-    found: list[tuple[str, int]] = []
+def sites(source: str, tool: Tool) -> list[Site]:
+    """Return the faults that the tool can make in code that states formulas."""
+    nodes = [node for node in _walk(_parse(source)) if node.type in FAULTY and getattr(node, "value", "") not in PARTS]
+    found: list[Site] = []
     for name, operator in tool.operators.items():
         occurrence = 0
         for node in nodes:
@@ -122,7 +129,7 @@ def sites(source: str, tool: Tool) -> list[tuple[str, int]]:
     return found
 
 
-def made(source: str, tool: Tool, site: tuple[str, int]) -> Fault | None:
+def made(source: str, tool: Tool, site: Site) -> Fault | None:
     """Return the fault at a site; None where it changes nothing or leaves no Python."""
     name, occurrence = site
     faulty = tool.mutate(source, tool.operators[name], occurrence)

@@ -17,16 +17,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
 from .cache import hash_files
 from .errors import BookError
-from .faults import Fault, Tool, cosmic_ray, made, sites
+from .faults import Fault, Site, Tool, cosmic_ray, made, sites
 from .imports import Package, scan
 from .notebooks import Notebook, chapters, code_cells, read, write
 from .portability import known
@@ -57,6 +57,7 @@ class MutationError(BookError):
     """Faults survived, or the tests fail without any."""
 
 
+Item = TypeVar("Item")
 Sources = dict[tuple[str, int | None], str]
 """Code by the file that it stands in, and the number of the cell."""
 
@@ -158,51 +159,79 @@ def mutation(
     ValueError
         A module is not known.
     """
-    start, tool = time.monotonic(), cosmic_ray()
-    drawn = (notebook_mutants if notebooks else package_mutants)(root, tool, random.Random(seed), modules)
+    start, sources = time.monotonic(), (notebook_sources if notebooks else package_sources)(root, modules)
+    pool = Pool(sources, cosmic_ray(), seed)
     with tempfile.TemporaryDirectory() as scratch:
         plan = Plan(root, run_tests, start + 60 * minutes, stored=_json(root / TIMES))
         for number in range(WORKERS):
             plan.copies.put(copy_checkout(root, Path(scratch) / f"copy {number}"))
-        records = examine(drawn, plan)
+        records = examine(pool, plan)
     report = {
         "seed": seed,
         "minutes": round((time.monotonic() - start) / 60, 1),
         "drawn": len(records),
-        "not drawn": "the rest, for the time was over" if time.monotonic() > plan.deadline else "",
-        "scores": scores(records),
+        "scores": scores(records, pool.possible),
         "mutants": [_entry(record) for record in records],
     }
     _store(root / REPORT, _json(root / REPORT) | {"notebooks" if notebooks else "package": report})
-    print("\n".join(summary(records, seed)))
+    print("\n".join(summary(records, pool.possible, seed)))
     if alive := [record for record in records if record.fate == "survived"]:
         raise MutationError(
             f"{len(alive)} faults survived; {REPORT} has all; mend a check, or show that nothing changes"
         )
 
 
-def package_mutants(root: Path, tool: Tool, draw: random.Random, modules: Sequence[str]) -> Iterator[Mutant]:
-    """Yield faults of the package, file by file in turn, in an order that the seed decides."""
-    tree = root / "src" / "optnotes"
-    files = [path for path in sorted(tree.rglob("*.py")) if path.name not in LOOKS]
-    wanted = known("module", modules, sorted({topic(path.relative_to(root)) for path in files}))
-    sources: Sources = {
-        (path.relative_to(root).as_posix(), None): path.read_text(encoding="utf-8")
+def package_sources(root: Path, modules: Sequence[str]) -> list[Sources]:
+    """Return the files of the package that state formulas, each by itself."""
+    files = [path for path in sorted((root / "src" / "optnotes").rglob("*.py")) if path.name not in LOOKS]
+    topics = {path: topic(path.relative_to(root)) for path in files}
+    wanted = known("module", modules, sorted(set(topics.values())))
+    return [
+        {(path.relative_to(root).as_posix(), None): path.read_text(encoding="utf-8")}
         for path in files
-        if topic(path.relative_to(root)) in wanted
-    }
-    yield from _in_turn(sources, tool, draw)
+        if topics[path] in wanted
+    ]
 
 
-def notebook_mutants(root: Path, tool: Tool, draw: random.Random, slugs: Sequence[str]) -> Iterator[Mutant]:
-    """Yield faults of the derivations, chapter by chapter in turn, in an order that the seed decides."""
+def notebook_sources(root: Path, slugs: Sequence[str]) -> list[Sources]:
+    """Return the cells of the derivations, chapter by chapter."""
     paths = chapters(root)
-    cells: dict[str, list[Iterator[Mutant]]] = {}
-    for slug in known("chapter", slugs, list(paths)):
-        name = paths[slug].relative_to(root).as_posix()
-        sources: Sources = {(name, number): source for number, source in derivation(read(paths[slug]))}
-        cells[slug] = [_in_turn(sources, tool, draw)]
-    yield from _alternate([chain.from_iterable(turns) for turns in cells.values()])
+    return [
+        {(paths[slug].relative_to(root).as_posix(), number): source for number, source in derivation(read(paths[slug]))}
+        for slug in known("chapter", slugs, list(paths))
+    ]
+
+
+class Pool(Iterator[Mutant]):
+    """All faults of some sources, in an order that the seed decides; the groups take turns, and the sources in each.
+
+    `possible` counts them by module, those included that turn out to change nothing in Python's eyes.
+    """
+
+    def __init__(self, groups: Sequence[Sources], tool: Tool, seed: int) -> None:
+        self._tool, self._draw, self.possible = tool, random.Random(seed), Counter[str]()
+        self._mutants = _alternate(
+            [_alternate([self._of(*item) for item in self._order([*group.items()])]) for group in self._order(groups)]
+        )
+
+    def __next__(self) -> Mutant:
+        return next(self._mutants)
+
+    def _of(self, key: tuple[str, int | None], source: str) -> Iterator[Mutant]:
+        found = self._order(sites(source, self._tool))
+        self.possible[_module(key[0])] += len(found)
+        return self._made(key, source, found)
+
+    def _made(self, key: tuple[str, int | None], source: str, found: Sequence[Site]) -> Iterator[Mutant]:
+        seen = set[str]()
+        for site in found:
+            fault = made(source, self._tool, site)
+            if fault is not None and fault.source not in seen:
+                seen.add(fault.source)
+                yield Mutant(key[0], fault, key[1])
+
+    def _order(self, items: Sequence[Item]) -> list[Item]:
+        return self._draw.sample(items, len(items))
 
 
 def derivation(notebook: Notebook) -> list[tuple[int, str]]:
@@ -422,22 +451,24 @@ def stale(root: Path) -> list[str]:
     return found
 
 
-def scores(records: Sequence[Record]) -> dict[str, dict[str, int]]:
-    """Return by module how many faults met which fate."""
-    counts: dict[str, Counter[str]] = {}
+def scores(records: Sequence[Record], possible: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Return by module how many faults there are, and how many met which fate; the rest was not drawn."""
+    counts = {name: Counter[str]() for name in sorted(possible)}
     for record in records:
-        counts.setdefault(_module(record.mutant.file), Counter())[record.fate] += 1
-    return {name: {fate: counts[name][fate] for fate in FATES} for name in sorted(counts)}
+        counts[_module(record.mutant.file)][record.fate] += 1
+    return {name: {"possible": possible[name], **{fate: row[fate] for fate in FATES}} for name, row in counts.items()}
 
 
-def summary(records: Sequence[Record], seed: int) -> Iterator[str]:
+def summary(records: Sequence[Record], possible: Mapping[str, int], seed: int) -> Iterator[str]:
     """Yield the lines of the report: a table of modules and fates, then the faults that survived."""
-    table = scores(records)
-    total = {fate: sum(row[fate] for row in table.values()) for fate in FATES}
+    table = scores(records, possible)
+    columns = ("possible", *FATES)
+    total = {name: sum(row[name] for row in table.values()) for name in columns}
     yield f"\nfaults by who noticed them first, seed {seed}; the score is the share noticed of those decided"
-    yield " ".join([f"{'':24}", *(f"{fate:>10}" for fate in FATES), f"{'score':>8}"])
+    yield " ".join([f"{'':24}", *(f"{name:>10}" for name in columns), f"{'score':>8}"])
     for name, row in {**table, "all": total}.items():
-        yield " ".join([f"{name:24}", *(f"{row[fate]:>10}" for fate in FATES), f"{_score(row):>8}"])
+        yield " ".join([f"{name:24}", *(f"{row[column]:>10}" for column in columns), f"{_score(row):>8}"])
+    yield f"{len(records)} of {total['possible']} were drawn in the time"
     for fate in ("survived", "undecided"):
         for record in records:
             if record.fate == fate:
@@ -452,26 +483,9 @@ def _score(row: Mapping[str, int]) -> str:
     return f"{noticed / decided:.0%}" if decided else "none"
 
 
-def _in_turn(sources: Sources, tool: Tool, draw: random.Random) -> Iterator[Mutant]:
-    order = sorted(sources, key=lambda key: (key[0], key[1] or 0))
-    draw.shuffle(order)
-    streams = [_of_source(*key, sources[key], tool, random.Random(draw.random())) for key in order]
-    yield from _alternate(streams)
-
-
 def _alternate(streams: Sequence[Iterator[Mutant]]) -> Iterator[Mutant]:
     for row in zip_longest(*streams):
         yield from (mutant for mutant in row if mutant is not None)
-
-
-def _of_source(file: str, cell: int | None, source: str, tool: Tool, draw: random.Random) -> Iterator[Mutant]:
-    found, seen = sites(source, tool), set[str]()
-    draw.shuffle(found)
-    for site in found:
-        fault = made(source, tool, site)
-        if fault is not None and fault.source not in seen:
-            seen.add(fault.source)
-            yield Mutant(file, fault, cell)
 
 
 def _cells(root: Path) -> dict[str, str]:

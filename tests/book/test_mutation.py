@@ -1,7 +1,6 @@
 """Faults stand where formulas do, meet those who use the formula, and what the time did not reach is told."""
 
 import json
-import random
 import sys
 import time
 from itertools import islice
@@ -25,12 +24,13 @@ from book.mutation import (  # noqa: E402
     REPORT,
     MutationError,
     Plan,
+    Pool,
     Run,
     derivation,
     equivalents,
     examine,
-    notebook_mutants,
-    package_mutants,
+    notebook_sources,
+    package_sources,
     stale,
     summary,
     targets,
@@ -96,7 +96,7 @@ def plan(root, runner, seconds=60.0, copies=2):
 
 
 def all_mutants(root, seed=1, modules=()):
-    return package_mutants(root, TOOL, random.Random(seed), modules)
+    return Pool(package_sources(root, modules), TOOL, seed)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_derivation_ends_where_the_package_agrees(root):
     assert derivation(read(path)) == [(0, "from optnotes import beta")]
     notebook = chapter(("x = 3", ""))
     (root / "chapters" / "one.ipynb").write_text(json.dumps(notebook))
-    (mutant,) = notebook_mutants(root, TOOL, random.Random(1), [])
+    (mutant,) = Pool(notebook_sources(root, []), TOOL, 1)
     assert mutant.place == "chapters/one.ipynb cell 0:1"
     mutant.plant(root)
     assert read(path).cells[0].source == "x = 4.0"
@@ -224,7 +224,8 @@ def test_what_the_time_did_not_reach_is_told(root):
 
     records = examine(all_mutants(root), plan(root, run))
     assert {(record.fate, record.by) for record in records} == {("undecided", "the time was over")}
-    assert "\nundecided: src/optnotes/alpha.py:2 (Number)" in list(summary(records, 1))
+    assert "\nundecided: src/optnotes/alpha.py:2 (Number)" in list(summary(records, {"alpha": 9, "beta": 5}, 1))
+    assert "5 of 14 were drawn in the time" in list(summary(records, {"alpha": 9, "beta": 5}, 1))
     assert examine(all_mutants(root), plan(root / "..", run, seconds=-1, copies=0)) == []
 
 
@@ -243,6 +244,7 @@ def test_a_fault_that_changes_nothing_is_listed_with_its_reason_and_kept_apart(r
     report = json.loads((root / REPORT).read_text())["package"]
     assert report["seed"] == 2
     assert report["scores"]["alpha"]["equivalent"] == 1
+    assert report["scores"]["beta"]["possible"] == 2
     assert "alpha" in capsys.readouterr().out
     monkeypatch.setattr(mutation, "run_tests", noticing())
     with pytest.raises(MutationError, match="faults survived"):
