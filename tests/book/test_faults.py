@@ -15,6 +15,8 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # of JAX, if a peer's test has loaded it
+
 BUSY = "open('../busy', 'w').close()\nwhile True: pass"
 """A cell that says that it runs, and does not end."""
 STUCK = "open('../busy', 'w').close()\nsum(range(10**13))"
