@@ -9,7 +9,8 @@ import numpy as np
 from _timing import best_time
 from scipy.sparse.linalg import svds
 
-from optnotes import _tracy_widom, random_matrix
+from optnotes import random_matrix
+from optnotes.random_matrix import _tracy_widom
 
 SIDE = 2048
 STEPS = 10

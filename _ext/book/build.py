@@ -3,95 +3,91 @@
 import contextlib
 import os
 import shutil
-import signal
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .execute import cache_key, execute_all, hash_files
+from . import cache
+from .current import CURRENT, INPUTS, KEY, input_key, is_current
+from .errors import BookError
+from .execute import TIMEOUT, execute_all
 from .ledger import CLAIMS, collect, dump
+from .lock import Record, sole_build
 from .notebooks import chapters, code_cells, documents, read, write
+from .progress import say
+from .render import render
 from .verify import problems
 
-KEY = ".key"
-INPUTS = ("_config.yml", "_toc.yml", "references.bib", "requirements.lock")
-TREES = ("chapters", "src", "_ext")
-LAUNCH = "from jupyter_book.cli.main import main; main()"
 
-
-class BuildError(RuntimeError):
-    """The site could not be built; the previous one is still in place."""
-
-
-def build(root: Path) -> None:
+def build(root: Path, timeout: int = TIMEOUT) -> None:
     """Build the site into `_build/html` unless it was built from the same inputs; leave it alone on failure.
+
+    Outputs of notebooks are taken from the cache where it has them. `timeout` is the time for a cell, in seconds.
 
     Raises
     ------
-    BuildError
-        Sphinx warned or failed, or a page does not pass `verify.problems`.
-    CellError, LedgerError
-        A notebook fails, or its claims do.
+    BookError
+        A notebook fails, or its claims do; Sphinx warned or failed; a page does not pass `verify.problems`.
     """
-    html, key = root / "_build" / "html", input_key(root)
-    if is_current(root):
-        print("book: _build/html is up to date")
-        return
-    stage = _stage(root)
-    _execute(root, stage)
-    (stage / CLAIMS).write_text(dump(collect(chapters(stage))), encoding="utf-8")
-    site = _sphinx(root, stage)
-    if found := problems(site, documents(stage)):
-        raise BuildError("the pages are not fit to be shown:\n" + "\n".join(found))
-    (site / KEY).write_text(key)
-    swap(site, html)
-    print(f"book: {len(documents(root))} pages in _build/html")
-
-
-def is_current(root: Path) -> bool:
-    """Return whether `_build/html` holds every page, built from the sources as they are now."""
-    html = root / "_build" / "html"
-    pages = [html / f"{document}.html" for document in documents(root)]
-    stored = (html / KEY).read_text() if (html / KEY).exists() else ""
-    return stored == input_key(root) and all(page.exists() for page in pages)
-
-
-def input_key(root: Path) -> str:
-    """Return a hash of everything that the site depends on."""
-    return hash_files(_inputs(root), root)
+    with sole_build(root) as record:
+        _recover(root / "_build" / "html")
+        if is_current(root):  # by the build that this one has waited for
+            say(CURRENT)
+            return
+        with _work_folder(root) as work:
+            _build(root, work, timeout, record)
 
 
 def swap(new: Path, place: Path) -> None:
     """Put the folder `new` in `place`; when that fails, what was there before is there again."""
-    old = place.with_name(f"{place.name}.old")
+    old = _old(place)
     shutil.rmtree(old, ignore_errors=True)
     if place.exists():
         os.replace(place, old)
     try:
         os.replace(new, place)
     except OSError:
-        if old.exists():
-            os.replace(old, place)
+        _recover(place)
         raise
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _inputs(root: Path) -> Iterator[Path]:
-    yield from (root / name for name in INPUTS if (root / name).exists())
-    for tree in TREES:
-        yield from _files(root / tree)
+def _recover(place: Path) -> None:
+    """Put back what `swap` had set aside when it was cut short."""
+    if not place.exists() and _old(place).exists():
+        os.replace(_old(place), place)
 
 
-def _files(tree: Path) -> Iterator[Path]:
-    for path in tree.rglob("*"):
-        if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.relative_to(tree).parts):
-            yield path
+def _old(place: Path) -> Path:
+    return place.with_name(f"{place.name}.old")
 
 
-def _stage(root: Path) -> Path:
-    stage = root / "_build" / "stage"
-    shutil.rmtree(stage, ignore_errors=True)
+@contextlib.contextmanager
+def _work_folder(root: Path) -> Iterator[Path]:
+    """Give an empty folder in `_build`, and remove it in the end, whatever that is."""
+    work = root / "_build" / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _build(root: Path, work: Path, timeout: int, record: Record) -> None:
+    start, key = time.monotonic(), input_key(root)
+    stage = _stage(root, work / "stage")
+    _execute(root, stage, timeout, record)
+    (stage / CLAIMS).write_text(dump(collect(chapters(stage))), encoding="utf-8")
+    pages = documents(stage)
+    site = render(stage, work / "site", root / "_build" / "sphinx.log", len(pages), record)
+    if found := problems(site, pages):
+        raise BookError("the pages are not fit to be shown:\n" + "\n".join(found))
+    (site / KEY).write_text(key)
+    swap(site, root / "_build" / "html")
+    say(f"{len(pages)} pages in _build/html, {time.monotonic() - start:.1f} s in all")
+
+
+def _stage(root: Path, stage: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.py[co]")
     for tree in ("chapters", "_ext"):
         shutil.copytree(root / tree, stage / tree, ignore=ignored)
@@ -101,48 +97,15 @@ def _stage(root: Path) -> Path:
     return stage
 
 
-def _execute(root: Path, stage: Path) -> None:
+def _execute(root: Path, stage: Path, timeout: int, record: Record) -> None:
     """Fill the staged notebooks with outputs of their code as it is now, from the cache where it has them."""
-    cache, shared = root / "_build" / "cache", _shared_key(root)
-    wanted = {slug: cache / f"{cache_key(read(path), shared)}.ipynb" for slug, path in chapters(stage).items()}
-    missing = [(chapters(root)[slug], path) for slug, path in wanted.items() if not path.exists()]
-    print(f"book: executing {len(missing)} of {len(wanted)} notebooks")
-    execute_all(missing, root)
-    for slug, path in chapters(stage).items():
-        notebook, executed = read(path), read(wanted[slug])
-        for cell, done in zip(code_cells(notebook), code_cells(executed), strict=True):
+    paths = chapters(stage)
+    notebooks = {slug: read(path) for slug, path in paths.items()}
+    cached = {slug: cache.load(cache.key(notebook, root), root) for slug, notebook in notebooks.items()}
+    missing = {slug: notebooks[slug] for slug in paths if cached[slug] is None}
+    say(f"executing {len(missing)} of {len(paths)} notebooks")
+    execute_all(missing, root, timeout, record, keep=lambda slug: write(missing[slug], paths[slug]))
+    for slug in paths.keys() - missing.keys():
+        for cell, done in zip(code_cells(notebooks[slug]), code_cells(cached[slug]), strict=True):
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
-        write(notebook, path)
-    for stale in set(cache.glob("*.ipynb")) - set(wanted.values()):
-        stale.unlink()
-
-
-def _shared_key(root: Path) -> str:
-    """Return the part of the cache key that all notebooks share: the package, the lock, and how they are run."""
-    own = [root / "requirements.lock", *(root / "_ext" / "book" / name for name in ("execute.py", "notebooks.py"))]
-    return hash_files([path for path in [*_files(root / "src"), *own] if path.exists()], root)
-
-
-def _sphinx(root: Path, stage: Path) -> Path:
-    output = root / "_build" / "site"
-    shutil.rmtree(output, ignore_errors=True)
-    command = [sys.executable, "-c", LAUNCH, "build", str(stage), "--path-output", str(output)]
-    environment = {**os.environ, "PYTHONPATH": str(root / "src"), "NO_COLOR": "1"}
-    log = root / "_build" / "sphinx.log"
-    with log.open("w", encoding="utf-8") as stream:
-        run = subprocess.Popen(
-            [*command, "-n", "-W", "--keep-going"],
-            env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-        status = run.wait()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(run.pid, signal.SIGTERM)  # node stays behind when a formula stops the build
-    if status:
-        raise BuildError(f"Sphinx stopped with a warning or an error:\n{_gist(log.read_text(encoding='utf-8'))}")
-    return output / "_build" / "html"
-
-
-def _gist(log: str) -> str:
-    """Return the lines that say what is wrong, or the end of the log where none does."""
-    lines = [line for line in log.splitlines() if any(word in line for word in ("WARNING", "ERROR", "ParseError"))]
-    return "\n".join(lines or log.splitlines()[-40:])
+        write(notebooks[slug], paths[slug])

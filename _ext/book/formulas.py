@@ -47,3 +47,15 @@ def _configure(app: Sphinx) -> None:  # noqa: ARG001
     katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, strict="error", macros=dict(MACROS))
     katex.NODEJS_BINARY = node()
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0  # a busy machine is slow to start node
+    _start()
+
+
+def _start(attempts: int = 5) -> None:
+    """Start the renderer, which may be asked before it listens; the build ends those that were asked in vain."""
+    for attempt in range(attempts):
+        try:
+            katex.KaTeXServer.get()
+            return
+        except ConnectionRefusedError:
+            if attempt == attempts - 1:
+                raise

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .errors import BookError
 from .notebooks import Notebook, read
 
 CLAIMS = "claims.json"
@@ -21,7 +22,7 @@ Record = dict[str, Any]
 Ledger = dict[str, list[Record]]
 
 
-class LedgerError(RuntimeError):
+class LedgerError(BookError):
     """The claims contradict each other or their sources."""
 
 
@@ -67,7 +68,7 @@ def derive(ledger: Ledger) -> Ledger:
     for claim in claims.values():
         _require(claims, claim["rests_on"], f"claim {claim['id']}")
     return {
-        "claims": [{**claim, "status": status(claims, claim["id"])} for claim in claims.values()],
+        "claims": [{**_published(claim), "status": status(claims, claim["id"])} for claim in claims.values()],
         "verdicts": ledger["verdicts"],
     }
 
@@ -99,6 +100,13 @@ def stated(source: str, function: str, keyword: str) -> list[str]:
         for argument in (*call.args[:1], *(pair.value for pair in call.keywords if pair.arg == keyword))
     ]
     return [node.value for node in firsts if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def _published(claim: Record) -> Record:
+    """Return a claim without what only the comparison needs, its figures to ten digits."""
+    kept = {key: value for key, value in claim.items() if key not in {"noise", "words"}}
+    figures = {key: float(f"{kept[key]:.10g}") for key in ("figure", "resolution") if kept.get(key) is not None}
+    return {**kept, **figures}
 
 
 def _shown(cell: Notebook, mime: str) -> Iterator[Record]:

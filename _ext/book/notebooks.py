@@ -2,10 +2,10 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import yaml
 
 Notebook = Any
@@ -31,23 +31,32 @@ def chapters(root: Path) -> dict[str, Path]:
 
 def read(path: Path) -> Notebook:
     """Read a notebook in format 4; a file that is none raises `ValueError` with its name."""
+    nbformat = _nbformat()
     try:
-        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        return nbformat.read(path, as_version=4)
     except nbformat.reader.NotJSONError as error:
         raise ValueError(f"{path} must be a notebook, which is JSON: {str(error)[:80]}") from None
 
 
 def write(notebook: Notebook, path: Path) -> None:
     """Write a notebook, replacing the file in one step."""
+    replace(path, lambda part: _nbformat().write(notebook, part))
+
+
+def replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file, and put it at `path` in one step when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    nbformat.write(notebook, part)  # type: ignore[no-untyped-call]
-    os.replace(part, path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # of this process alone: another may write the same
+    try:
+        write(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def normalise(notebook: Notebook) -> None:
     """Make the stored form depend on sources and results alone: no times, machine names, random ids."""
-    notebook.metadata = nbformat.from_dict(METADATA)  # type: ignore[no-untyped-call]
+    notebook.metadata = _nbformat().from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen: set[str] = set()
     for position, cell in enumerate(notebook.cells):
@@ -66,6 +75,12 @@ def normalise(notebook: Notebook) -> None:
 def code_cells(notebook: Notebook) -> list[Any]:
     """Return the code cells, in order."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _nbformat() -> Any:
+    import nbformat  # noqa: PLC0415 - takes seconds, and a site that is up to date reads no notebook
+
+    return nbformat
 
 
 def _files(entry: dict[str, Any]) -> list[str]:

@@ -482,9 +482,9 @@ def test_the_search_reaches_down_to_a_millionth_of_the_noise_scale(place, found)
 def test_learning_rates_that_never_fall_have_no_surge():
     matrix = bs.MatrixQuadratic([[2.0, 1.0], [0.0, 1.0]], 1.0)
     assert bs.surge_batch_size(matrix, "muon", beta1=0.0) == math.inf
-    assert bs.surge_batch_size(bs.Quadratic([1.0], [1.0], [1.0]), "sgd") == math.inf
-    assert bs.surge_batch_size(bs.Quadratic([1.0], [1.0], [1.0]).summary(), "sgd") == math.inf
-    assert bs.surge_batch_size(bs.Quadratic([1.0], [1.0], [0.0])) == math.inf
+    assert bs.surge_batch_size(bs.Quadratic([1.0], [1.0], [1.0]), "sgd", beta1=0) == math.inf
+    assert bs.surge_batch_size(bs.Quadratic([1.0], [1.0], [1.0]).summary(), "sgd", beta1=0) == math.inf
+    assert bs.surge_batch_size(bs.Quadratic([1.0], [1.0], [0.0]), beta1=0) == math.inf
 
 
 def test_the_surge_is_that_of_sign_descent_unless_told():
@@ -529,19 +529,19 @@ BAD_NUMBERS = [(-0.5, ValueError), (math.nan, ValueError), (math.inf, ValueError
 @pytest.mark.parametrize(
     ("name", "call"),
     [
-        ("batch_size", lambda x: bs.sgd(x, ONE)),
+        ("batch_size", lambda x: bs.sgd(x, ONE, beta1=0)),
         ("beta1", lambda x: bs.sgd(1.0, ONE, x)),
         ("batch_size", lambda x: bs.sign_sgd(x, ONE, 0.0)),
         ("beta1", lambda x: bs.sign_sgd(1.0, ONE, x)),
-        ("batch_size", lambda x: bs.soft_sign_sgd(x, ONE, 1.0)),
-        ("epsilon", lambda x: bs.soft_sign_sgd(1.0, ONE, x)),
+        ("batch_size", lambda x: bs.soft_sign_sgd(x, ONE, 1.0, beta1=0)),
+        ("epsilon", lambda x: bs.soft_sign_sgd(1.0, ONE, x, beta1=0)),
         ("beta1", lambda x: bs.soft_sign_sgd(1.0, ONE, 1.0, x)),
         ("batch_size", lambda x: bs.adam(x, ONE)),
         ("beta1", lambda x: bs.adam(1.0, ONE, x)),
         ("beta2", lambda x: bs.adam(1.0, ONE, 0.5, x, "exact")),
-        ("batch_size", lambda x: bs.muon(x, MATRIX)),
+        ("batch_size", lambda x: bs.muon(x, MATRIX, beta1=0)),
         ("beta1", lambda x: bs.muon(1.0, MATRIX, x)),
-        ("batch_size", lambda x: bs.expected_decrease(x, ONE)),
+        ("batch_size", lambda x: bs.expected_decrease(x, ONE, beta1=0)),
         ("beta1", lambda x: bs.surge_batch_size(ONE, "adam", beta1=x)),
         ("batch_size", lambda x: bs.steps_and_examples(x, 1.0)),
         ("noise_scale", lambda x: bs.steps_and_examples(1.0, x)),
@@ -567,21 +567,29 @@ def test_a_number_out_of_range_is_named(name, call, value, kind):
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: bs.sgd(0.0, ONE), ValueError, r"`batch_size` must .* \(0, inf\), got 0.0"),
+        (lambda: bs.sgd(0.0, ONE, beta1=0), ValueError, r"`batch_size` must .* \(0, inf\), got 0.0"),
         (lambda: bs.sgd(1.0, ONE, 1.0), ValueError, r"`beta1` must .* \[0, 1\), got 1.0"),
-        (lambda: bs.soft_sign_sgd(1.0, ONE, 0.0), ValueError, r"`epsilon` must .* \(0, 1e\+150\], got 0.0"),
-        (lambda: bs.soft_sign_sgd(1.0, ONE, 1.1e150), ValueError, "`epsilon` must"),
+        (lambda: bs.soft_sign_sgd(1.0, ONE, 0.0, beta1=0), ValueError, r"`epsilon` must .* \(0, 1e\+150\], got 0.0"),
+        (lambda: bs.soft_sign_sgd(1.0, ONE, 1.1e150, beta1=0), ValueError, "`epsilon` must"),
         (lambda: bs.steps_and_examples(1.0, 1.0, 0.0), ValueError, r"`steps_min` must .* \(0, inf\), got 0.0"),
-        (lambda: bs.expected_decrease(1.0, ONE, lr=math.nan), ValueError, "`lr` must be finite"),
-        (lambda: bs.expected_decrease([1.0, 2.0], ONE, lr=[1.0] * 3), ValueError, "`lr` must broadcast"),
-        (lambda: bs.expected_decrease(1.0, ONE, "lion"), ValueError, "`optimizer` must be one of 'sgd', 'sign-sgd'"),
-        (lambda: bs.surge_batch_size(ONE, "lion"), ValueError, "`optimizer` must be one of 'sgd', 'sign-sgd'"),
-        (lambda: bs.sgd(1.0, 3.0), TypeError, "`problem` must be a Quadratic or Summary, got a float"),
-        (lambda: bs.sign_sgd(1.0, MATRIX), TypeError, "`problem` must be a Quadratic or Summary"),
+        (lambda: bs.expected_decrease(1.0, ONE, lr=math.nan, beta1=0), ValueError, "`lr` must be finite"),
+        (lambda: bs.expected_decrease([1.0, 2.0], ONE, lr=[1.0] * 3, beta1=0), ValueError, "`lr` must broadcast"),
+        (
+            lambda: bs.expected_decrease(1.0, ONE, "lion", beta1=0),
+            ValueError,
+            "`optimizer` must be one of 'sgd', 'sign-sgd'",
+        ),
+        (lambda: bs.surge_batch_size(ONE, "lion", beta1=0), ValueError, "`optimizer` must be one of 'sgd', 'sign-sgd'"),
+        (lambda: bs.sgd(1.0, 3.0, beta1=0), TypeError, "`problem` must be a Quadratic or Summary, got a float"),
+        (lambda: bs.sign_sgd(1.0, MATRIX, beta1=0), TypeError, "`problem` must be a Quadratic or Summary"),
         (lambda: bs.adam(1.0, MATRIX), TypeError, "`problem` must be a Quadratic or Summary"),
-        (lambda: bs.soft_sign_sgd(1.0, SUMMARY, 1.0), TypeError, "`problem` must be a Quadratic, got a Summary"),
-        (lambda: bs.muon(1.0, SUMMARY), TypeError, "`problem` must be a MatrixQuadratic, got a Summary"),
-        (lambda: bs.surge_batch_size(MATRIX), TypeError, "`problem` must be a Quadratic or Summary"),
+        (
+            lambda: bs.soft_sign_sgd(1.0, SUMMARY, 1.0, beta1=0),
+            TypeError,
+            "`problem` must be a Quadratic, got a Summary",
+        ),
+        (lambda: bs.muon(1.0, SUMMARY, beta1=0), TypeError, "`problem` must be a MatrixQuadratic, got a Summary"),
+        (lambda: bs.surge_batch_size(MATRIX, beta1=0), TypeError, "`problem` must be a Quadratic or Summary"),
         (
             lambda: bs.sign_sgd(1.0, SUMMARY, 0.0, "exact"),
             TypeError,

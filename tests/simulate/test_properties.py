@@ -349,8 +349,12 @@ def test_a_number_out_of_range_is_named(call, name, value, kind):
         (lambda: run(rng=3), TypeError, "`rng` must be a numpy.random.Generator"),
         (lambda: run(steps=0), ValueError, "`steps` must be at least 1"),
         (lambda: run(steps=1.5), TypeError, "`steps` must be an integer"),
-        (lambda: run(lr=[0.1]), ValueError, r"`lr` must be a number or have shape \(2,\)"),
-        (lambda: run(weight_decay=[0.1] * 3), ValueError, r"`weight_decay` must be a number or have shape \(2,\)"),
+        (lambda: run(lr=[0.1]), ValueError, r"`lr` must be a number, a Schedule or an array of shape \(2,\)"),
+        (
+            lambda: run(weight_decay=[0.1] * 3),
+            ValueError,
+            r"`weight_decay` must be a number, a Schedule or an array of shape \(2,\)",
+        ),
         (lambda: run(beta1=1.0), ValueError, r"`beta1` must .* \[0, 1\)"),
         (lambda: run(beta2=1.0), ValueError, r"`beta2` must .* \[0, 1\)"),
         (lambda: run(mean=math.inf), ValueError, "`mean` must be finite"),
@@ -377,7 +381,11 @@ def test_a_number_out_of_range_is_named(call, name, value, kind):
         (lambda: trajectory(gradients=[[-1e141]]), ValueError, "`gradients` must be 0 or from 1e-140 to 1e.140"),
         (lambda: trajectory(init=["a"]), TypeError, "`init` must be real numbers"),
         (lambda: trajectory(optimizer="muon"), ValueError, "`shape` must have at least two axes for Muon"),
-        (lambda: trajectory(lr=[0.1, 0.1]), ValueError, r"`lr` must be a number or have shape \(1,\)"),
+        (
+            lambda: trajectory(lr=[0.1, 0.1]),
+            ValueError,
+            r"`lr` must be a number, a Schedule or an array of shape \(1,\)",
+        ),
         (lambda: trajectory(beta2=1.0), ValueError, r"`beta2` must .* \[0, 1\)"),
     ],
 )

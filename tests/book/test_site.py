@@ -1,0 +1,205 @@
+"""The built site in a real browser that reaches nothing but the site.
+
+Skipped where there is no browser or no site; with SITE_REQUIRED set, both are demanded.
+"""
+
+import functools
+import gzip
+import http.server
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = ROOT / "_build" / "html"
+sys.path.insert(0, str(ROOT / "_ext"))
+
+from book.build import is_current  # noqa: E402
+from book.notebooks import chapters, documents  # noqa: E402
+
+PAGES = [f"{document}.html" for document in documents(ROOT)]
+CHAPTERS = [f"chapters/{slug}.html" for slug in chapters(ROOT)]
+VIEWPORTS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+SHIFTS = """() => new Promise(done => {
+  let sum = 0;
+  new PerformanceObserver(list => list.getEntries().forEach(e => sum += e.value)).observe(
+    {type: "layout-shift", buffered: true});
+  setTimeout(() => done(sum), 500);
+})"""
+CONTRAST = """selector => {
+  const rgb = text => { const c = text.match(/[\\d.]+/g).map(Number); return c.length < 4 ? [...c, 1] : c; };
+  const light = c => [0.2126, 0.7152, 0.0722].reduce((s, w, i) => {
+    const x = c[i] / 255; return s + w * (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4); }, 0);
+  const back = e => { for (; e; e = e.parentElement) {
+    const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] > 0) return c; } return [255, 255, 255, 1]; };
+  return [...document.querySelectorAll(selector)].map(e => {
+    const [a, b] = [light(rgb(getComputedStyle(e).color)), light(back(e))].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05); });
+}"""
+
+
+@pytest.fixture(scope="module")
+def origin():
+    if not (SITE / "index.html").exists():
+        absent("no site has been built: run `make book` first")
+    if not is_current(ROOT):
+        absent("the site is older than its sources: run `make book`")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=SITE)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        absent(f"no browser found: install chromium (looked for {', '.join(BROWSERS)})")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+def absent(reason):
+    (pytest.fail if os.environ.get("SITE_REQUIRED") else pytest.skip)(reason)
+
+
+class Visit:
+    """One page opened in a fresh context, with all it asked for and complained of."""
+
+    def __init__(self, browser, origin, path, viewport, scheme):
+        self.context = browser.new_context(viewport=viewport, color_scheme=scheme)
+        self.context.route("**/*", lambda route: self._admit(route, origin))
+        self.page = self.context.new_page()
+        self.complaints, self.loaded = [], set()
+        self.page.on("console", lambda m: m.type in {"error", "warning"} and self.complaints.append(m.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        self.page.on("response", self._note)
+        self.page.goto(origin + path, wait_until="networkidle")
+
+    def _admit(self, route, origin):
+        if route.request.url.startswith((origin, "data:")):
+            route.continue_()
+        else:
+            self.complaints.append(f"outside: {route.request.url}")
+            route.abort()
+
+    def _note(self, response):
+        self.loaded.add(urlsplit(response.url).path.lstrip("/"))
+        if response.status >= 400:
+            self.complaints.append(f"{response.status}: {response.url}")
+
+
+@pytest.fixture(scope="module")
+def visit(browser, origin):
+    visits = {}
+
+    def open_page(path, viewport="desktop", scheme="light"):
+        key = path, viewport, scheme
+        if key not in visits:
+            visits[key] = Visit(browser, origin, path, VIEWPORTS[viewport], scheme)
+        return visits[key]
+
+    yield open_page
+    for one in visits.values():
+        one.context.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_opens_without_complaint_and_nothing_moves(visit, path):
+    opened = visit(path)
+    assert opened.complaints == []
+    assert opened.page.evaluate(SHIFTS) == 0
+    assert opened.page.locator(".katex-error").count() == 0
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_does_not_scroll_sideways_on_a_phone(visit, path):
+    opened = visit(path, "phone")
+    assert opened.page.evaluate("document.scrollingElement.scrollWidth") <= VIEWPORTS["phone"]["width"]
+    assert opened.page.evaluate(SHIFTS) == 0
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_what_scrolls_inside_itself_can_be_reached_by_keyboard(visit, path):
+    page = visit(path, "phone").page
+    page.wait_for_timeout(400)  # the theme marks code and tables after 300 ms
+    unreachable = page.evaluate("""() => [...document.querySelectorAll("article *")].filter(e =>
+      e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1 && e.tabIndex !== 0
+      && ["auto", "scroll"].includes(getComputedStyle(e).overflowX)).map(e => e.outerHTML.slice(0, 120))""")
+    assert unreachable == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_landmarks_a_skip_link_and_one_visible_title(visit, path):
+    page = visit(path).page
+    assert page.locator("main#main-content").count() == 1
+    assert page.locator("a[href='#main-content']").count() == 1
+    assert page.locator("h1:visible").count() == 1
+    assert page.evaluate("document.documentElement.lang") == "en"
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable_in_both_themes(visit, path, scheme):
+    page = visit(path, scheme=scheme).page
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    contrasts = page.evaluate(CONTRAST, "article p, article li, article td, article th, article h1, article figcaption")
+    assert min(contrasts) >= 4.5  # WCAG AA for text of normal size
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_suit_the_theme(visit, path, scheme):
+    page, other = visit(path, scheme=scheme).page, {"light": "dark", "dark": "light"}[scheme]
+    assert page.locator(f"img.only-{scheme}:visible").count() == page.locator(f"img.only-{scheme}").count()
+    assert page.locator(f"img.only-{other}:visible").count() == 0
+    assert page.locator("img:not([alt]), img[alt='']").count() == 0
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_a_chapter_with_all_it_loads_weighs_at_most_700_kb(visit, path):
+    opened = visit(path)
+    opened.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    opened.page.wait_for_load_state("networkidle")
+    sizes = {name: len(gzip.compress((SITE / name).read_bytes())) for name in opened.loaded if (SITE / name).is_file()}
+    assert sum(sizes.values()) <= 700_000, sorted(sizes.items(), key=lambda item: -item[1])[:8]
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_a_chapter_offers_its_notebook(visit, path):
+    page = visit(path).page
+    with page.expect_download() as download:
+        page.evaluate("document.querySelector('a[href$=\".ipynb\"]').click()")
+    assert download.value.suggested_filename == f"{Path(path).stem}.ipynb"
+
+
+def test_search_finds_the_chapter(visit):
+    page = visit("search.html?q=Gumbel").page
+    page.wait_for_selector("#search-results li a")
+    found = page.eval_on_selector_all("#search-results li a", "links => links.map(link => link.href)")
+    assert any("maximum-of-normals.html" in link for link in found)
+
+
+def test_the_theme_button_turns_the_page_dark(visit):
+    opened = visit("genindex.html")
+    for _ in range(3):
+        opened.page.locator("button.theme-switch-button:visible").first.click()
+        if opened.page.evaluate("document.documentElement.dataset.mode") == "dark":
+            break
+    assert opened.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert opened.complaints == []
