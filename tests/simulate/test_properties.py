@@ -273,6 +273,14 @@ def test_the_error_of_the_momentum_ratio_is_that_of_its_linear_part(sample):
     assert sample.momentum_ratio.standard_error == pytest.approx(expected, rel=1e-8, abs=1e-14)
 
 
+def test_the_momentum_ratio_of_faint_gradients_is_that_of_loud_ones():
+    ratios = [
+        simulate.run("sgdm", rng=np.random.default_rng(3), steps=5, std=std, shape=50, dtype="float64").momentum_ratio
+        for std in (1.0, 1e-100)
+    ]
+    np.testing.assert_allclose(ratios[1], ratios[0], rtol=1e-12)
+
+
 # --- normals ---
 
 

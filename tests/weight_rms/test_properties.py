@@ -279,7 +279,7 @@ def test_ode_solution_is_the_quadrature_of_its_integral(shape, share, kappa, ini
     assert weight_rms.ode_solution(schedule, decay, t, init) == pytest.approx(math.sqrt(square), rel=1e-10)
 
 
-@pytest.mark.parametrize("kappa", [0.0, 0.5, 1.2, 3.0])
+@pytest.mark.parametrize("kappa", [0.0, 0.5, 1.2, 3.0, 30.0])
 @pytest.mark.parametrize(
     "schedule",
     [
