@@ -166,7 +166,8 @@ def bound(lower: ArrayLike | None, value: ArrayLike, upper: ArrayLike | None) ->
             f"violated: tightest relative margin is {margin:.3g}{_at(place)}: {found} is "
             f"{'below' if name == 'lower' else 'above'} the {name} bound {limit}"
         )
-    noise = INPUT_NOISE * (2 + margin)
+    size = float(np.broadcast_to(scale, np.shape(margins))[place])
+    noise = (INPUT_NOISE + CANCELLATION_NOISE / size) * (2 + margin)
     return _with_digits(Evidence("bounded", "tightest margin {figure}", margin, noise), ".2g")
 
 
