@@ -15,8 +15,8 @@ from .notebooks import Notebook, read
 CLAIMS = "claims.json"
 MIMES = {"claims": "application/vnd.optnotes.claim+json", "verdicts": "application/vnd.optnotes.verdict+json"}
 CALLS = {"claims": ("claim", "id"), "verdicts": ("verdict", "equation")}
-KINDS = ("proved", "exact", "bounded", "rate", "approximate", "sampled")
-"""Kinds of evidence, the strongest first."""
+KINDS = ("proved", "exact", "proved for", "bounded", "rate", "approximate", "sampled", "quoted", "assumed")
+"""Kinds of evidence, the strongest first: "proved for" proves one case; what is quoted or assumed stands last."""
 
 Record = dict[str, Any]
 Ledger = dict[str, list[Record]]

@@ -21,6 +21,10 @@ Groups = dict[str, list[str]]
 VERDICTS = {
     "wrong": "Wrong",
     "limited": "Right only up to a constant, or on a smaller domain",
+    "misprint": "Misprints",
+    "unjustified": "Right, but justified wrongly",
+    "not supplied": "Asserted without a derivation",
+    "definition": "Definitions",
     "right": "Right as printed",
 }
 

@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pytest
 import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
 
 from optnotes import checks
 from optnotes.checks import CheckError, RefutedError
@@ -327,3 +329,29 @@ def test_the_words_are_the_detail_without_its_figures(judge):
     parts = [part for part in re.split(r"\{figure\}|\{resolution\}", evidence.words) if part]
     assert all(part in evidence.detail for part in parts)
     assert not re.search(r"\d", evidence.words)
+
+
+@given(
+    numbers=st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=5),
+    rtol=st.floats(1e-12, 1e-2),
+    atol=st.floats(0, 1e-4),
+    place=st.integers(0, 4),
+    sign=st.sampled_from([-1, 1]),
+)
+def test_the_resolution_of_two_exact_routes_is_the_change_that_no_number_could_hide(numbers, rtol, atol, place, sign):
+    seen = checks.agree(numbers, numbers, rtol=rtol, atol=atol).resolution
+    changed = np.array(numbers)
+    changed[place % len(numbers)] *= 1 + sign * seen * 1.03
+    with pytest.raises(CheckError, match="the routes differ"):
+        checks.agree(changed, numbers, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("judge", [lambda yes: checks.agree(yes, 1, rtol=0), lambda yes: checks.bound(0, yes, None)])
+def test_truth_values_are_no_numbers(judge):
+    with pytest.raises(CheckError, match="holds truth values"):
+        judge(np.array([True, True]))
+
+
+def test_an_error_of_half_the_value_is_no_approximation():
+    with pytest.raises(CheckError, match="a coarser statement is a `bound`"):
+        checks.approximate(1.5, 1.0, within=0.51, domain="one point")

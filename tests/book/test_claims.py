@@ -15,7 +15,7 @@ x = sp.Symbol("x", positive=True)
 def test_a_claim_shows_as_one_line_and_carries_its_record():
     claim = Chapter("demo").claim("one", "$x$", checks.identity, x, x, rival=2 * x, source="eq. (1)")
     bundle = claim._repr_mimebundle_()
-    assert bundle["text/plain"] == "claim one: proved (identical); rival rejected; source: eq. (1)"
+    assert bundle["text/plain"] == "claim one: proved (identical); rejected: a rival; source: eq. (1)"
     assert 'id="claim-one"' in bundle["text/html"]
     assert json.loads(json.dumps(bundle[CLAIM_MIME]))["statement"] == "$x$"
 
@@ -76,9 +76,39 @@ def test_a_rival_may_replace_another_argument_by_name():
     assert claim.kind == "bounded"
 
 
-def test_a_claim_without_a_rival_is_refused():
-    with pytest.raises(TypeError, match="rival"):
-        Chapter("demo").claim("five", "$x$", checks.identity, x, x)
+def test_a_proof_needs_no_rival_and_names_the_one_it_has():
+    chapter = Chapter("demo")
+    assert chapter.claim("five", "$x$", checks.identity, x, x).rival == ""
+    claim = chapter.claim("six", "$x$", checks.identity, x, x, rival=2 * x, against="twice as much")
+    assert repr(claim) == "claim six: proved (identical); rejected: twice as much; source: new"
+
+
+def test_a_rival_theory_in_words_needs_one_in_numbers():
+    with pytest.raises(ValueError, match="give both, got 'twice as much' alone"):
+        Chapter("demo").claim("five", "$x$", checks.identity, x, x, against="twice as much")
+
+
+@pytest.mark.parametrize(
+    ("premise", "kind"),
+    [({"case": "$t = 5$"}, "proved for"), ({"assumed": "a mean field"}, "assumed"), ({"quoted": "Gordon"}, "quoted")],
+)
+def test_a_proof_from_a_premise_is_no_stronger_than_that(premise, kind):
+    claim = Chapter("demo").claim("five", "$x$", checks.identity, x, x, **premise)
+    assert (claim.kind, [claim.premise]) == (kind, list(premise.values()))
+    assert repr(claim).startswith(f"claim five: {kind} {claim.premise}, (identical)")
+
+
+def test_a_premise_is_for_a_proof_and_stands_alone():
+    with pytest.raises(ValueError, match="`case` is for a proof"):
+        Chapter("demo").claim("five", "$x$", checks.agree, 1.0, 1.0, rtol=0.1, case="$t = 5$")
+    with pytest.raises(ValueError, match="one premise is enough"):
+        Chapter("demo").claim("five", "$x$", checks.identity, x, x, case="$t = 5$", quoted="Gordon")
+
+
+def test_a_rank_is_one_of_two():
+    assert Chapter("demo").claim("five", "$x$", checks.identity, x, x, rank="result").rank == "result"
+    with pytest.raises(ValueError, match="`rank` must be one of result, step, got 'main'"):
+        Chapter("demo").claim("five", "$x$", checks.identity, x, x, rank="main")
 
 
 def test_a_failed_claim_is_not_registered():
@@ -120,12 +150,20 @@ def test_a_verdict_carries_its_record(chapter):
 @pytest.mark.parametrize(
     ("verdict", "correct", "claims", "message"),
     [
-        ("dubious", "", ["eight"], "`verdict` must be one of right, wrong, limited"),
+        ("dubious", "", ["eight"], "`verdict` must be one of wrong, limited, misprint"),
         ("wrong", "", ["eight"], "`correct` must be given exactly when"),
         ("right", "$x$", ["eight"], "`correct` must be given exactly when"),
         ("right", "", [], "`claims` must name claims"),
+        ("definition", "$x$", [], "`correct` must be given exactly when"),
+        ("unjustified", "", ["eight"], "`correct` must be given exactly when"),
     ],
 )
 def test_a_verdict_without_ground_is_refused(chapter, verdict, correct, claims, message):
     with pytest.raises(ValueError, match=message):
         chapter.verdict("eq. (1)", "$x$", verdict, *claims, correct=correct)
+
+
+def test_a_definition_has_a_verdict_without_claims(chapter):
+    assert repr(chapter.verdict("eq. (1)", "$x$", "definition")) == (
+        "verdict on eq. (1): a definition, neither true nor false"
+    )

@@ -21,6 +21,9 @@ Z_MAX = 4.0
 INPUT_NOISE = 1e-11
 """Relative noise of the numbers judged, from processor to processor: ten times what is usually seen."""
 
+COARSEST = 0.3
+"""Largest relative error of what is called an approximation: beyond it the two sides of ± differ too much."""
+
 CANCELLATION_NOISE = 1e-14
 """Absolute noise of an error: a small difference of numbers of size 1 has theirs."""
 
@@ -49,7 +52,8 @@ class Evidence:
     """What a judge saw: its `kind`, the `detail` to show, and the `figure` reached where there is one.
 
     The figure may move by `noise` from processor to processor. `resolution` is the smallest relative deviation that
-    a sample would have shown. `words` are the detail with `{figure}` and `{resolution}` in place of their digits.
+    the judge would have noticed in any single number. `words` are the detail with `{figure}` and `{resolution}` in
+    place of their digits.
 
     Examples
     --------
@@ -192,8 +196,13 @@ def agree(a: ArrayLike, b: ArrayLike, rtol: float, atol: float = 0.0) -> Evidenc
             f"the routes differ by {error:.3g} relative{after}, {_times(error, rtol)}{_at(place)}: "
             f"{found} against {expected}"
         )
-    extra = f" relative or {atol:.3g} absolute" if atol else ""
-    return Evidence("exact", f"within {rtol:.3g}{extra}", rtol)
+    seen = _smallest_seen(right, rtol, atol)
+    if not atol:
+        return Evidence("exact", f"within {rtol:.3g}", rtol, resolution=seen)
+    words = f"within {rtol:.3g} relative or {atol:.3g} absolute"
+    if seen is None:
+        return Evidence("exact", words, rtol)
+    return _with_digits(Evidence("exact", f"{words}, would see {{resolution}}", rtol, resolution=seen), ".1g", ".1g")
 
 
 def approximate(value: ArrayLike, exact: ArrayLike, within: float, domain: str) -> Evidence:
@@ -207,6 +216,8 @@ def approximate(value: ArrayLike, exact: ArrayLike, within: float, domain: str) 
     >>> approximate(3.0, np.pi, within=0.05, domain="one point").detail
     'error up to 4.5 % for one point'
     """
+    if not 0 < within <= COARSEST:
+        raise CheckError(f"`within` must be in (0, {COARSEST}], got {within}: a coarser statement is a `bound`")
     true, approximation = _numbers("exact", exact), _numbers("value", value)
     _require_same_shape(approximation, true)
     error, place = _relative(approximation - true, true)
@@ -341,6 +352,8 @@ def _require_same_shape(left: NDArray[np.float64], right: NDArray[np.float64]) -
 def _numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
     if np.iscomplexobj(value):
         raise CheckError(f"`{name}` must be real")
+    if np.asarray(value).dtype == np.bool_:
+        raise CheckError(f"`{name}` holds truth values, in which no distance shows: compare the numbers behind them")
     array = np.asarray(value, dtype=np.float64)
     if array.size == 0:
         raise CheckError(f"`{name}` is empty: an empty check passes everything")
@@ -356,6 +369,12 @@ def _relative(difference: NDArray[np.float64], reference: NDArray[np.float64]) -
         ratio = np.where(size == 0, 0.0, size / scale)
     place = _place(np.argmax(ratio), ratio)
     return float(ratio[place]), place
+
+
+def _smallest_seen(values: NDArray[np.float64], rtol: float, atol: float) -> float | None:
+    """Return the relative change that no single value could make unseen; None where all values are zero."""
+    sizes = np.abs(values[values != 0])
+    return rtol + atol / float(sizes.min()) if sizes.size else None
 
 
 def _place(flat: np.intp, array: NDArray[np.float64]) -> tuple[int, ...]:
@@ -377,11 +396,11 @@ def _times(error: float, tolerance: float) -> str:
     return f"{error / tolerance:.3g} × the tolerance {tolerance:.3g}" if tolerance else "the tolerance is 0"
 
 
-def _with_digits(evidence: Evidence, form: str) -> Evidence:
+def _with_digits(evidence: Evidence, form: str, resolution_form: str = "%") -> Evidence:
     """Return evidence whose detail, given as words, shows digits that the noise does not turn."""
     digits = {"figure": _digits(evidence.figure or 0.0, evidence.noise, form)}
     if evidence.resolution is not None:
-        digits["resolution"] = _digits(evidence.resolution, INPUT_NOISE * evidence.resolution, "%")
+        digits["resolution"] = _digits(evidence.resolution, INPUT_NOISE * evidence.resolution, resolution_form)
     detail = evidence.detail
     for name, text in digits.items():
         detail = detail.replace(f"{{{name}}}", text, 1)
