@@ -19,6 +19,10 @@ EARLY_THEME = """(() => {
   if (root.mode !== "light" && root.mode !== "dark") root.theme =
     matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 })()"""
+CODE_SWITCH = (
+    '<button class="btn btn-sm code-switch" type="button" aria-pressed="false" '
+    'title="Show or hide code and evidence">code</button>'
+)
 KATEX_FONTS = {
     r"\bkatex\b": "Main-Regular",
     r"\bmathnormal\b": "Math-Italic",
@@ -99,7 +103,7 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
 def _finish_page(page: str) -> str:
     page = re.sub(r"<script[^>]*fontawesome\.js[^>]*></script>\s*", "", page)
     page = re.sub(r'(<img [^>]*)style="width: (\d+)px; height: (\d+)px;"', r'\1width="\2" height="\3"', page)
-    page = _typeset_print_title(page)
+    page = _add_code_switch(_typeset_print_title(page))
     base = match.group(1) if (match := re.search(r'data-content_root="([^"]*)"', page)) else ""
     fonts = [f"_static/katex/fonts/KaTeX_{name}.woff2" for name in preloads(page)]
     links = "".join(
@@ -111,6 +115,14 @@ def _finish_page(page: str) -> str:
     page = page.replace("</body>", '<span id="page-end" hidden></span></body>', 1)
     links += f'<link rel="icon" type="image/svg+xml" href="{base}_static/favicon.svg">\n'
     return page.replace("</title>", f"</title>\n{links}", 1)
+
+
+def _add_code_switch(page: str) -> str:
+    """Put the switch for code into the header of a page that folds some; without JavaScript it is not shown."""
+    if '<details class="code' not in page and '<details class="claim' not in page:
+        return page
+    page = page.replace("</head>", "<noscript><style>.code-switch { display: none }</style></noscript></head>", 1)
+    return re.sub(r'(<div class="article-header-buttons">)', r"\1" + CODE_SWITCH, page, count=1)
 
 
 def _typeset_print_title(page: str) -> str:

@@ -98,12 +98,13 @@ def _typeset_titles(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def claims_page(claims: Sequence[Record]) -> tuple[list[str], Groups]:
-    """Return the Markdown of the results page: the counts by kind, and the claims of each chapter."""
+    """Return the Markdown of the results page: counts by kind, and the claims of each chapter, results first."""
     counts, statuses = (Counter(claim[key] for claim in claims) for key in ("kind", "status"))
     rows = [[kind, counts[kind], statuses[kind]] for kind in KINDS]
     total = _table(["kind of evidence", "claims", "with all they rest on"], [*rows, ["all", len(claims), len(claims)]])
     header = ["claim", "statement", "evidence", "source"]
-    groups = _group(claims, "chapter", dict.fromkeys(claim["chapter"] for claim in claims))
+    ranked = sorted(claims, key=lambda claim: claim["rank"] != "result")
+    groups = _group(ranked, "chapter", dict.fromkeys(claim["chapter"] for claim in claims))
     return total, {chapter: _table(header, map(_claim_row, own)) for chapter, own in groups.items()}
 
 
@@ -125,8 +126,12 @@ def _group(records: Sequence[Record], key: str, names: Iterable[str]) -> dict[st
 
 def _claim_row(claim: Record) -> list[Any]:
     link = _link(claim["chapter"], f"claim-{claim['id']}", claim["id"])
+    premise = f" {claim['premise']}" if claim["premise"] else ""
+    rival = f"; rejected: {claim['rival']}" if claim["rival"] else ""
     weaker = f"; rests on a claim that is {claim['status']}" if claim["status"] != claim["kind"] else ""
-    return [link, claim["statement"], f"**{claim['kind']}** ({claim['detail']}){weaker}", claim["source"]]
+    name = f"**{link}**" if claim["rank"] == "result" else link
+    evidence = f"**{claim['kind']}**{premise} ({claim['detail']}){rival}{weaker}"
+    return [name, claim["statement"], evidence, claim["source"]]
 
 
 def _verdict_row(verdict: Record) -> list[Any]:
