@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -181,3 +182,25 @@ def test_a_placeholder_without_text_is_refused_at_import():
 
             {lrr}
             """
+
+
+def domains(function):
+    """The paragraphs below "Domain" in a docstring."""
+    text = inspect.getdoc(function)
+    match = re.search(r"^Domain\n-+\n(.*?)(?=^\w[^\n]*\n-+$|\Z)", text, re.MULTILINE | re.DOTALL)
+    return match[1].strip() if match else ""
+
+
+CLAIMED = {name: function for name, function in FUNCTIONS.items() if domains(function)}
+
+
+@pytest.mark.parametrize("name", CLAIMED)
+def test_a_domain_names_the_claims_of_the_book_that_show_it(name):
+    last = domains(CLAIMED[name]).split("\n\n")[-1]
+    match = re.search(r"\bClaims: ((?:`[\w-]+`(?:,\s+)?)+)\.$", last)
+    assert match, f"the domain of {name} ends in no list of claims: {last[-80:]!r}"
+    known = {claim["id"] for claim in json.loads(CLAIMS.read_text(encoding="utf-8"))["claims"]}
+    assert set(re.findall(r"`([\w-]+)`", match[1])) <= known
+
+
+CLAIMS = Path(__file__).parents[1] / "claims.json"

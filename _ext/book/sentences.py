@@ -65,13 +65,13 @@ def sentences(notebook: Notebook) -> Iterator[Sentence]:
 
 
 def numbers(text: str) -> list[Number]:
-    """Return the numbers of a text: decimals, per cents, powers of ten and integers from `SMALLEST` on.
+    r"""Return the numbers of a text: decimals, per cents, powers of ten and integers from `SMALLEST` on.
 
     Exponents, indices, code and names of equations are no numbers. Per cents are given as written.
 
     Examples
     --------
-    >>> [number.value for number in numbers(r"at $2 \\cdot 10^6$ tokens 0.83, or 4 times 122 000; see `f(0.5)`")]
+    >>> [number.value for number in numbers(r"at $2 \cdot 10^6$ tokens 0.83, or 4 times 122 000; see `f(0.5)`")]
     [2000000.0, 0.83, 122000.0]
     """
     plain = _THOUSANDS.sub("", _ROLE.sub(" ", text))
@@ -120,7 +120,9 @@ def _number(digits: str, exponent: int) -> Number:
 def _pieces(text: str) -> Iterator[str]:
     """Yield the bullets and paragraphs of a text; a displayed formula belongs to the paragraph before it."""
     body = "\n".join(line for line in text.splitlines() if not re.match(r"^(:\w+:.*|#.*)$", line))
-    body = re.sub(r"\n*^\$\$$(.*?)^\$\$.*?$\n*", lambda match: f" {' '.join(match[1].split())}\n", body, flags=re.M | re.S)
+    body = re.sub(
+        r"\n*^\$\$$(.*?)^\$\$.*?$\n*", lambda match: f" {' '.join(match[1].split())}\n", body, flags=re.M | re.S
+    )
     for block in re.split(r"\n\s*\n|\n(?=- )", body):
         if block.strip():
             yield block.strip()

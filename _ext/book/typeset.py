@@ -71,7 +71,7 @@ def _typeset(app: Sphinx, doctree: nodes.document) -> None:
         return
     shown = _records(path)
     for raw in list(doctree.findall(nodes.raw)):
-        for kind, make in (("claims", _claim), ("verdicts", _verdict)):
+        for kind, make in (("claims", typeset_claim), ("verdicts", typeset_verdict)):
             record = shown[kind].get(raw.astext().strip())
             if record is not None:
                 raw.parent.replace(raw, make(record))  # not `replace_self`: the look of plain output is not its own
@@ -88,7 +88,8 @@ def _records(path: Path) -> dict[str, dict[str, Record]]:
     }
 
 
-def _claim(record: Record) -> nodes.Node:
+def typeset_claim(record: Record) -> nodes.Node:
+    """Return a claim as it stands on a page: closed, its statement and the kind of evidence."""
     rank = record.get("rank", "step")
     kind = nodes.inline("", record["kind"], classes=["claim-kind"])
     statement = fold_title("", "", *markdown(record["statement"]), nodes.Text(" "), kind)
@@ -111,7 +112,8 @@ def _evidence(record: Record) -> nodes.definition_list:
     return _definitions(lines)
 
 
-def _verdict(record: Record) -> nodes.Node:
+def typeset_verdict(record: Record) -> nodes.Node:
+    """Return a verdict as it stands on a page: what is printed, and what should be."""
     links = [nodes.reference("", id, refuri=f"#claim-{id}", internal=True) for id in record["claims"]]
     lines: list[tuple[str, Sequence[nodes.Node]]] = [("as printed", markdown(record["printed"]))]
     if record["correct"]:
@@ -129,9 +131,7 @@ def _anchor(record: Record) -> str:
 
 def _definitions(lines: Iterable[tuple[str, Sequence[nodes.Node]]]) -> nodes.definition_list:
     items = [
-        nodes.definition_list_item(
-            "", nodes.term("", name), nodes.definition("", nodes.paragraph("", "", *content))
-        )
+        nodes.definition_list_item("", nodes.term("", name), nodes.definition("", nodes.paragraph("", "", *content)))
         for name, content in lines
     ]
     return nodes.definition_list("", *items, classes=["evidence"])

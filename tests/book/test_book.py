@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from docutils import nodes
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sphinxcontrib import katex
 
@@ -17,7 +18,7 @@ from optnotes.plotting import DARK, LIGHT
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "_ext"))
 
-from book import assets, execute, figures, formulas, ledger, notebooks, pages, verify  # noqa: E402
+from book import assets, execute, figures, formulas, ledger, notebooks, pages, typeset, verify  # noqa: E402
 from book.build import swap  # noqa: E402
 
 
@@ -25,6 +26,7 @@ def claim(id="a", kind="proved", rests_on=(), chapter="demo"):
     return {
         "id": id, "chapter": chapter, "statement": "$1 = 1$", "kind": kind, "detail": "as given",
         "source": "new", "rests_on": list(rests_on),
+        "rank": "step", "premise": "", "rival": "",
     }  # fmt: skip
 
 
@@ -189,6 +191,20 @@ def test_the_wrong_equations_come_first():
         for name in ("right", "limited", "wrong")
     ]
     assert [heading.split()[0] for heading in pages.verdicts_page(verdicts)[1]] == ["Wrong", "Right", "Right"]
+
+
+def test_a_claim_is_a_sentence_that_opens_to_its_evidence():
+    record = {**claim(rests_on=["b"]), "rank": "result", "premise": "", "rival": "the sum, $2$"}
+    shown = typeset.typeset_claim(record)
+    assert shown["ids"] == ["claim-a"]
+    assert shown["classes"] == ["claim", "result"]
+    summary, evidence = shown.children
+    assert [formula.astext() for formula in summary.findall(nodes.math)] == ["1 = 1"]
+    assert summary.astext().endswith("proved")
+    assert [term.astext() for term in evidence.findall(nodes.term)] == [
+        "claim", "evidence", "rejected", "source", "rests on",
+    ]  # fmt: skip
+    assert [link["refuri"] for link in evidence.findall(nodes.reference)] == ["#claim-b"]
 
 
 # Formulas, figures, assets

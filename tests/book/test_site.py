@@ -203,3 +203,61 @@ def test_the_theme_button_turns_the_page_dark(visit):
             break
     assert opened.page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert opened.complaints == []
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_a_chapter_reads_as_a_text_with_its_code_folded(visit, path):
+    page = visit(path).page
+    assert page.locator("details.claim").count() > 20
+    assert page.locator("details.claim.result").count() >= 4
+    assert page.locator("article div.highlight:visible").count() == 0
+    assert page.locator("details.claim > summary .katex").count() > 10
+    assert "$" not in page.locator("article").inner_text()
+    headings = page.locator("article h2").all_inner_texts()
+    assert headings.index("In practice#") < headings.index("Setting and notation#")
+
+
+def test_one_switch_shows_all_code_and_is_remembered(browser, origin):
+    opened = Visit(browser, origin, CHAPTERS[0], VIEWPORTS["desktop"], "light")
+    cells = opened.page.locator("article .cell_input").count()
+    opened.page.locator(".code-switch").click()
+    assert opened.page.locator("article .cell_input:visible").count() == cells
+    opened.page.goto(origin + CHAPTERS[1], wait_until="networkidle")
+    assert opened.page.locator("article .cell_input:visible").count() > 0
+    assert opened.page.locator(".code-switch").get_attribute("aria-pressed") == "true"
+    opened.page.locator(".code-switch").click()
+    assert opened.page.locator("article .cell_input:visible").count() == 0
+    assert opened.complaints == []
+    opened.context.close()
+
+
+def test_a_link_to_a_claim_opens_it_in_view(browser, origin):
+    opened = Visit(browser, origin, "chapters/results.html", VIEWPORTS["desktop"], "light")
+    link = opened.page.locator("article table a[href*='#claim-']").first
+    id = link.get_attribute("href").split("#")[1]
+    link.click()
+    opened.page.wait_for_load_state("networkidle")
+    claim = opened.page.locator(f"#{id}")
+    assert claim.get_attribute("open") is not None
+    assert claim.locator("dl.evidence").is_visible()
+    top = claim.bounding_box()["y"]
+    assert 0 <= top < VIEWPORTS["desktop"]["height"]
+    opened.context.close()
+
+
+def test_a_sentence_leads_to_the_claim_it_names(browser, origin):
+    opened = Visit(browser, origin, CHAPTERS[0], VIEWPORTS["desktop"], "light")
+    name = opened.page.locator(".admonition .claim-names a").first
+    id = name.get_attribute("href").split("#")[1]
+    name.click()
+    assert opened.page.locator(f"#{id}").get_attribute("open") is not None
+    opened.context.close()
+
+
+def test_print_shows_evidence_and_no_code(browser, origin):
+    opened = Visit(browser, origin, CHAPTERS[0], VIEWPORTS["desktop"], "light")
+    opened.page.emulate_media(media="print")
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.page.locator("details.claim:not([open])").count() == 0
+    assert opened.page.locator("article .cell_input:visible").count() == 0
+    opened.context.close()
