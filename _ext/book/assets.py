@@ -103,6 +103,8 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
 def _finish_page(page: str) -> str:
     page = re.sub(r"<script[^>]*fontawesome\.js[^>]*></script>\s*", "", page)
     page = re.sub(r'(<img [^>]*)style="width: (\d+)px; height: (\d+)px;"', r'\1width="\2" height="\3"', page)
+    viewport = re.compile(r'<meta name="viewport"[^>]*>\s*')
+    page = viewport.sub("", page, count=max(0, len(viewport.findall(page)) - 1))
     page = _add_code_switch(_typeset_print_title(page))
     base = match.group(1) if (match := re.search(r'data-content_root="([^"]*)"', page)) else ""
     fonts = [f"_static/katex/fonts/KaTeX_{name}.woff2" for name in preloads(page)]
@@ -110,9 +112,6 @@ def _finish_page(page: str) -> str:
         f'<link rel="preload" as="font" type="font/{file.rsplit(".", 1)[1]}" href="{base}{file}" crossorigin>\n'
         for file in [ICONS, *fonts]
     )
-    # Nothing is painted before the page is read: half a formula would be laid out twice.
-    links += '<link rel="expect" href="#page-end" blocking="render">\n'
-    page = page.replace("</body>", '<span id="page-end" hidden></span></body>', 1)
     links += f'<link rel="icon" type="image/svg+xml" href="{base}_static/favicon.svg">\n'
     return page.replace("</title>", f"</title>\n{links}", 1)
 

@@ -1,6 +1,7 @@
 """Claims on a page: each a typeset sentence that opens to its evidence and its code; the role `{claim}` names them."""
 
 import json
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ class ClaimRole(SphinxRole):
         for id in ids:
             if id not in claims:
                 LOGGER.warning("no claim is called %r", id, location=self.get_location())
-        links = [_link(claims[id], f"{claims[id]['chapter']}.html") for id in ids if id in claims]
+        folder = posixpath.dirname(self.env.docname)
+        pages = {id: posixpath.relpath(f"chapters/{claims[id]['chapter']}.html", folder) for id in ids if id in claims}
+        links = [_link(claims[id], page) for id, page in pages.items()]
         return [nodes.inline("", "", *_joined(links, " · "), classes=["claim-names"])], []
 
 

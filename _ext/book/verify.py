@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
-EXTRA_PAGES = {"index.html", "genindex.html", "search.html"}
+EXTRA_PAGES = {"index.html", "genindex.html", "search.html", "404.html"}
+SOURCES = "_modules/"
+"""Where the pages with the package's code lie."""
 LOADED = {
     "audio": "src",
     "embed": "src",
@@ -33,7 +35,8 @@ def problems(site: Path, documents: Sequence[str]) -> list[str]:
              if not {"_static", "_sources"} & set(path.relative_to(site).parts)}  # fmt: skip
     wanted = {f"{document}.html" for document in documents}
     found = [f"{name}: the page is missing" for name in sorted(wanted - set(pages))]
-    found += [f"{name}: a page that _toc.yml does not name" for name in sorted(set(pages) - wanted - EXTRA_PAGES)]
+    strangers = {name for name in set(pages) - wanted - EXTRA_PAGES if not name.startswith(SOURCES)}
+    found += [f"{name}: a page that _toc.yml does not name" for name in sorted(strangers)]
     for name, page in pages.items():
         found += [f"{name}: {text}" for text in [*page.problems, *_broken_links(site, name, pages)]]
     for sheet in sorted(site.rglob("*.css")):
@@ -99,7 +102,7 @@ def _complaints(tag: str, values: dict[str, str]) -> Iterator[str]:
 def _broken_links(site: Path, name: str, pages: dict[str, Page]) -> Iterator[str]:
     for link in sorted(set(pages[name].links)):
         parts = urlsplit(link)
-        if parts.scheme or parts.netloc:
+        if parts.scheme or parts.netloc or link == "/":
             continue
         path, fragment = urldefrag(link)
         file = (site / name).parent / unquote(urlsplit(path).path) if path else site / name

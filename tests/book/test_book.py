@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from docutils import nodes
+from docutils.core import publish_doctree
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sphinxcontrib import katex
 
@@ -18,7 +19,7 @@ from optnotes.plotting import DARK, LIGHT
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "_ext"))
 
-from book import assets, execute, figures, formulas, ledger, notebooks, pages, typeset, verify  # noqa: E402
+from book import assets, execute, figures, formulas, head, ledger, notebooks, pages, typeset, verify  # noqa: E402
 from book.build import swap  # noqa: E402
 
 
@@ -315,3 +316,28 @@ def test_the_old_site_stays_when_the_new_one_cannot_come(tmp_path):
     with pytest.raises(FileNotFoundError):
         swap(tmp_path / "missing", tmp_path / "html")
     assert (tmp_path / "html" / "kept").exists()
+
+
+# What a page says of itself
+
+
+def test_the_description_of_a_page_is_its_first_sentences_without_formulas():
+    paragraphs = [nodes.paragraph("", r"Let \alpha be 1. Words only."), nodes.paragraph("", "Later.")]
+    document = publish_doctree("")
+    document += paragraphs
+    assert head.description(document) == "Words only."
+    assert head.description(publish_doctree("word " * 99)).endswith("word …")
+    assert head.description(publish_doctree("")) == ""
+
+
+def test_the_list_of_pages_holds_their_addresses():
+    assert "<loc>https://example.org/a&amp;b.html</loc>" in head.sitemap("https://example.org", ["a&b"])
+
+
+def test_a_page_keeps_one_viewport_and_gets_the_switch_where_code_is_folded():
+    view = '<meta name="viewport" content="width=device-width">'
+    page = f'<html><head>{view}\n{view}</head><body><div class="article-header-buttons"></div>{{}}</body></html>'
+    plain, folded = (assets._finish_page(page.format(body)) for body in ("", '<details class="code"></details>'))
+    assert plain.count("viewport") == folded.count("viewport") == 1
+    assert "code-switch" not in plain
+    assert folded.count('<button class="btn btn-sm code-switch"') == folded.count("<noscript>") == 1

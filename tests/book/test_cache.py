@@ -112,6 +112,8 @@ def test_the_key_depends_on_code_and_not_on_prose_or_outputs(tmp_path):
 
 
 def test_the_key_depends_on_the_lock_and_on_the_processor_that_is_asked_for(tmp_path, monkeypatch):
+    for name in cache.PROCESSOR:
+        monkeypatch.delenv(name, raising=False)
     keys = [cache.key(notebook("1"), tmp_path)]
     (tmp_path / "requirements.lock").write_text("numpy==2")
     keys.append(cache.key(notebook("1"), tmp_path))
