@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from docutils import nodes
 from docutils.core import publish_doctree
 from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "_ext"))
 
 from book import assets, execute, figures, formulas, head, ledger, notebooks, pages, typeset, verify  # noqa: E402
+from book import map as map_of_chapters  # noqa: E402
 from book.build import swap  # noqa: E402
 
 
@@ -341,3 +343,9 @@ def test_a_page_keeps_one_viewport_and_gets_the_switch_where_code_is_folded():
     assert plain.count("viewport") == folded.count("viewport") == 1
     assert "code-switch" not in plain
     assert folded.count('<button class="btn btn-sm code-switch"') == folded.count("<noscript>") == 1
+
+
+def test_the_map_leads_to_every_chapter_of_the_contents():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    drawn = re.findall(r'href="([\w-]+)\.html"', map_of_chapters.chart(toc))
+    assert sorted(drawn) == sorted(notebooks.chapters(ROOT))
