@@ -349,3 +349,16 @@ def test_the_map_leads_to_every_chapter_of_the_contents():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     drawn = re.findall(r'href="([\w-]+)\.html"', map_of_chapters.chart(toc))
     assert sorted(drawn) == sorted(notebooks.chapters(ROOT))
+
+
+def test_the_scripts_of_a_page_are_files():
+    scripts = {}
+    page = """<html data-content_root="../"><script>let a = 1;</script><script>DOCUMENTATION_OPTIONS.pagename = 'b';
+</script><script src="c.js"></script><button onclick="window.print()">"""
+    moved = assets.without_inline_scripts(page, scripts)
+    [name] = scripts
+    assert scripts[name] == "let a = 1;\n"
+    assert (
+        moved
+        == f'<html data-content_root="../"><script src="../_static/{name}"></script><script src="c.js"></script><button data-print>'
+    )

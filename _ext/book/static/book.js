@@ -39,3 +39,5 @@
   });
   addEventListener("afterprint", () => closed.forEach((fold) => { fold.open = false; }));
 })();
+
+document.querySelectorAll("[data-print]").forEach((button) => button.addEventListener("click", () => print()));
