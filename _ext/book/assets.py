@@ -20,6 +20,7 @@ EARLY_THEME = """(() => {
   if (root.mode !== "light" && root.mode !== "dark") root.theme =
     matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 })()"""
+INLINE_SCRIPT = re.compile(r"<script(?![^>]*\b(?:src|type)=)[^>]*>(.*?)</script>", re.DOTALL)
 CODE_SWITCH = (
     '<button class="btn btn-sm code-switch" type="button" aria-pressed="false" '
     'title="Show or hide code and evidence">code</button>'
@@ -120,9 +121,7 @@ def without_inline_scripts(page: str, scripts: dict[str, str]) -> str:
         scripts[name] = body + "\n"
         return f'<script src="{base}_static/{name}"></script>'
 
-    page = re.sub(
-        r"<script(?![^>]*\bsrc=)(?![^>]*\btype=\"(?!text/javascript))[^>]*>(.*?)</script>", moved, page, flags=re.DOTALL
-    )
+    page = INLINE_SCRIPT.sub(moved, page)
     return page.replace('onclick="window.print()"', "data-print")
 
 
