@@ -110,8 +110,8 @@ def soft_sign_sgd(
     {batch_size}
     problem : Quadratic
         Gradient, Hessian and noise; the exact method needs uncorrelated noise.
-    epsilon : float, in (0, 1e150]
-        Width of the soft sign, unit of the gradient.
+    epsilon : float, > 0
+        Width of the soft sign, unit of the gradient, at most 1e300 times the largest gradient.
     {beta1}
     {method}
 

@@ -68,9 +68,9 @@ class Quadratic:
 
     Domain
     ------
-    Any gradient that float64 holds: no square of it is formed. Matrices assembled in float32 are taken: eigenvalues down
-    to −2⁻²⁰ of the trace count as rounding, and so do differences of A and Aᵀ up to 2⁻²⁰ of the largest entry, whose
-    mean is kept. Nothing else is changed; a variance that rounding made negative has the standard deviation 0.
+    Any gradient that float64 holds: no square of it is formed. Matrices assembled in float32 are taken: eigenvalues
+    down to −2⁻²⁰ of the trace count as rounding, and so do differences of A and Aᵀ up to 2⁻²⁰ of the largest entry,
+    whose mean is kept. Nothing else is changed; a variance that rounding made negative has the standard deviation 0.
     """
 
     gradient: FloatArray

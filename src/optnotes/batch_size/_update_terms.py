@@ -166,7 +166,7 @@ def _in_units(slope: FloatArray, curvature: FloatArray, rate: float = 1.0, root:
 
 
 def _shares(signal: FloatArray | float, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return signal and noise over the root of the sum of their squares, 0 and 1 for infinite noise, 0 and 0 for none."""
+    """Return signal and noise over the root of the sum of their squares, 0 and 1 for infinite noise."""
     size = np.hypot(signal, noise)
     finite = np.isfinite(noise)
     with np.errstate(under="ignore"):
@@ -199,7 +199,8 @@ def _mean_field(batch: FloatArray, problem: Quadratic, width: float, root_share:
 
 
 def _form(vectors: FloatArray, matrix: FloatArray) -> FloatArray:
-    return np.einsum("...i,ij,...j->...", vectors, matrix, vectors)
+    form: FloatArray = np.einsum("...i,ij,...j->...", vectors, matrix, vectors)
+    return form
 
 
 def _correlation(problem: Quadratic) -> FloatArray:
@@ -232,7 +233,8 @@ def _height(problem: Quadratic, share: float, batch: float) -> FloatArray:
     std = np.sqrt(share) * problem.std / np.sqrt(batch)
     certain = np.where(problem.gradient == 0.0, 0.0, np.copysign(np.inf, problem.gradient))
     with np.errstate(over="ignore", under="ignore"):
-        return np.divide(problem.gradient, std, out=certain, where=std > 0.0)
+        height: FloatArray = np.divide(problem.gradient, std, out=certain, where=std > 0.0)
+    return height
 
 
 def _sign_covariance(height: FloatArray, correlation: FloatArray) -> FloatArray:
