@@ -1,8 +1,10 @@
 """Properties of the ground floor: checks of arguments, Gauss–Legendre quadrature, linear recurrences."""
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -33,7 +35,8 @@ def test_an_array_passes_if_and_only_if_each_number_lies_in_the_interval(values,
     first = np.float64(values[inside.index(False)])
     with pytest.raises(ValueError, match=r"^`x` must") as caught:
         real_array("x", values, **limits)
-    assert str(caught.value) == f"`x` must be finite and lie in {ends}, got {first}; turn back"
+    where = f"{first} at index {inside.index(False)}"
+    assert str(caught.value) == f"`x` must be finite and lie in {ends}, got {where}; turn back"
     with pytest.raises(ValueError, match=r"^`x` must") as caught:
         real_number("x", values[inside.index(False)], **limits)
     assert str(caught.value) == f"`x` must be finite and lie in {ends}, got {first}; turn back"
@@ -77,9 +80,43 @@ def test_what_is_no_real_number_is_a_type_error(value):
 
 def test_python_integers_pass_as_long_as_a_float_holds_them():
     assert real_array("x", [2**1023 - 1, -(2**70), 5]).tolist() == [2.0**1023, -(2.0**70), 5.0]
-    for value in (2**1023, -(2**1023)):
+    assert real_number("x", 2**1023) == 2.0**1023
+    for value in (2**1024, -(2**1024)):
         with pytest.raises(ValueError, match=r"^`x` must fit into a float64, got an integer of more than 80 digits$"):
             real_number("x", value)
+
+
+@given(st.fractions(max_denominator=10**6) | st.decimals(allow_nan=False, allow_infinity=False, places=6) | finite)
+def test_a_real_number_of_another_kind_is_its_float(value):
+    kinds = [value, mpmath.mpf(float(value)), np.longdouble(float(value))]
+    assert [real_number("x", kind) for kind in kinds] == [float(value)] * 3
+    assert real_array("x", [value, 1, 0.5]).tolist() == [float(value), 1.0, 0.5]
+
+
+def test_a_fraction_too_large_for_a_float_is_refused():
+    with pytest.raises(ValueError, match=r"^`x` must fit into a float64, got Fraction\(10"):
+        real_number("x", Fraction(10**400))
+
+
+def test_infinity_passes_where_it_is_asked_for_and_nan_does_not():
+    assert real_array("x", [-math.inf, 0.0, math.inf], infinite=True).tolist() == [-math.inf, 0.0, math.inf]
+    with pytest.raises(ValueError, match=r"^`x` must not be nan, got nan at index \(1, 0\)$"):
+        real_array("x", [[0.0], [math.nan]], infinite=True)
+
+
+@given(st.integers(-(2**53), 2**53))
+def test_a_whole_number_of_any_kind_is_an_integer(value):
+    kinds = [
+        float(value),
+        np.float64(value),
+        Fraction(value),
+        Decimal(value),
+        mpmath.mpf(value),
+        np.array(float(value)),
+    ]
+    found = [integer("k", kind) for kind in kinds]
+    assert found == [value] * len(kinds)
+    assert {type(whole) for whole in found} == {int}
 
 
 def test_the_ends_of_an_interval_belong_to_it_unless_they_are_open():
@@ -111,7 +148,7 @@ def test_an_integer_passes_if_and_only_if_it_lies_in_the_closed_range(value, low
     assert str(caught.value) == f"`k` must {rule}, got {value}; count"
 
 
-@pytest.mark.parametrize("value", [True, np.False_, 2.0, "2", None, [2]])
+@pytest.mark.parametrize("value", [True, np.False_, 2.5, "2", None, [2], math.inf, math.nan, 2 + 0j, Fraction(5, 2)])
 def test_what_is_no_integer_is_a_type_error(value):
     with pytest.raises(TypeError, match=r"^`k` must be an integer, got "):
         integer("k", value)

@@ -341,7 +341,7 @@ MATRIX = bs.MatrixQuadratic([[1.0]], 1.0)
         (
             lambda: bs.Quadratic([1.0, 1.0], [1.0, -1.0], [1.0, 1.0]),
             ValueError,
-            "`hessian` must be positive semidefinite, got 'the eigenvalue -1'",
+            "`hessian` must be positive semidefinite, got the eigenvalue -1.0 at index 1; a",
         ),
         (
             lambda: bs.Quadratic([1.0, 1.0], [1.0, 1.0], [1.0, -2.0]),
@@ -359,7 +359,7 @@ MATRIX = bs.MatrixQuadratic([[1.0]], 1.0)
             TypeError,
             "`problem` must be a Quadratic or Summary, got a NoneType",
         ),
-        (lambda: bs.soft_sign_sgd(1, ONE, 1e200, beta1=0), ValueError, "`epsilon` must .* got 1e\\+200"),
+        (lambda: bs.soft_sign_sgd(1, ONE, 1e301, beta1=0), ValueError, "`epsilon` must .* got 1e\\+301; the soft"),
         (
             lambda: bs.expected_decrease([1, 2], ONE, lr=[1, 2, 3], beta1=0),
             ValueError,

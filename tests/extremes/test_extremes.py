@@ -357,7 +357,7 @@ def test_integer_beyond_the_domain_is_named():
         (lambda: extremes.tie_probability(9, "bfloat16", after="log"), r"`after` must be one of 'logits', 'exp', got"),
         (lambda: extremes.max_ppf([0.5, 1.0], 9), r"`q` must .* lie in \(0, 1\), got 1.0"),
         (lambda: extremes.max_ppf(0, 9), r"`q` must .* lie in \(0, 1\), got 0"),
-        (lambda: extremes.max_cdf(math.inf, 9), r"`z` must be finite, got inf"),
+        (lambda: extremes.max_cdf(math.nan, 9), r"`z` must not be nan, got nan"),
         (lambda: extremes.expected_max_plugin(9, alpha=1.0), r"`alpha` must .* lie in \[0, 1\), got 1.0"),
         (lambda: extremes.expected_max_asymptotic(9, -1), r"`order` must be at least 0, got -1"),
         (lambda: extremes.expected_max_asymptotic(9, 21), r"`order` must be at most 20, got 21; call expected_max"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy import integrate, special
+from scipy import integrate, special, stats
 
 from optnotes import extremes
 
@@ -252,17 +252,17 @@ def test_logits_are_the_default_and_two_variables_tie_with_the_sum_of_squares():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: extremes.max_cdf(math.inf, 2), ValueError, r"^`z` must be finite, got inf$"),
+        (lambda: extremes.max_cdf(math.nan, 2), ValueError, r"^`z` must not be nan, got nan$"),
         (lambda: extremes.max_cdf("0", 2), TypeError, r"^`z` must be real numbers, got '0'"),
-        (lambda: extremes.max_pdf([0, math.nan], 2), ValueError, r"^`z` must be finite, got nan$"),
+        (lambda: extremes.max_pdf([0, math.nan], 2), ValueError, r"^`z` must not be nan, got nan at index 1$"),
         (lambda: extremes.max_ppf(0.0, 2), ValueError, r"^`q` must be finite and lie in \(0, 1\), got 0\.0$"),
-        (lambda: extremes.max_ppf([0.5, 1.0], 2), ValueError, r"^`q` must be finite and lie in \(0, 1\), got 1\.0$"),
+        (lambda: extremes.max_ppf([0.5, 1.0], 2), ValueError, r"^`q` must .*\(0, 1\), got 1\.0 at index 1$"),
         (lambda: extremes.expected_max_plugin(2, 1.0), ValueError, r"^`alpha` must .*\[0, 1\), got 1\.0$"),
         (lambda: extremes.expected_max_plugin(2, -0.1), ValueError, r"^`alpha` must .*\[0, 1\), got -0\.1$"),
         (lambda: extremes.expected_max_plugin(2, [0.1]), TypeError, r"^`alpha` must be one number"),
         (lambda: extremes.expected_max_asymptotic(2, -1), ValueError, r"^`order` must be at least 0, got -1; call"),
         (lambda: extremes.expected_max_asymptotic(2, 21), ValueError, r"^`order` must be at most 20, got 21; call"),
-        (lambda: extremes.expected_max_asymptotic(2, 1.0), TypeError, r"^`order` must be an integer, got 1\.0$"),
+        (lambda: extremes.expected_max_asymptotic(2, 1.5), TypeError, r"^`order` must be an integer, got 1\.5$"),
         (lambda: extremes.expected_max_asymptotic([2, 1], 1), ValueError, r"^`n` must be above 1 at order 1"),
         (
             lambda: extremes.tie_probability(2, "float32"),
@@ -276,6 +276,26 @@ def test_logits_are_the_default_and_two_variables_tie_with_the_sum_of_squares():
 def test_a_bad_argument_is_named(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@given(st.floats(1, 1e300) | st.integers(1, 10**400))
+def test_the_law_at_infinity_is_that_of_scipy(n):
+    ends = [-math.inf, math.inf]
+    assert extremes.max_cdf(ends, n).tolist() == stats.norm.cdf(ends).tolist() == [0, 1]
+    assert extremes.max_pdf(ends, n).tolist() == stats.norm.pdf(ends).tolist() == [0, 0]
+
+
+def test_a_dtype_goes_by_its_name():
+    for dtype in (np.float16, np.dtype("float16"), "torch.float16"):  # as PyTorch prints its own
+        assert extremes.tie_probability(4096, dtype) == extremes.tie_probability(4096, "float16")
+    with pytest.raises(ValueError, match=r"`dtype` must be one of 'bfloat16', .* got 'float32'"):
+        extremes.tie_probability(4096, np.float32)
+
+
+@given(st.fractions(1, 10**6))
+def test_a_fraction_and_a_number_of_mpmath_are_real(n):
+    expected = extremes.expected_max(float(n))
+    assert extremes.expected_max(n) == extremes.expected_max(mpmath.mpf(float(n))) == expected
 
 
 def test_the_allowed_ends_of_every_range_are_answered():

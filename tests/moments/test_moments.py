@@ -212,7 +212,7 @@ def test_sample_rejects_the_mean_field():
         (lambda: moments.snr_from_update_rms(1.0, 0.9), r"`update_rms` must .*\[0, 1\), got 1.0"),
         (
             lambda: moments.snr_from_update_rms(0.226, 0.9),
-            "at least 0.229416, the RMS at SNR 0, got 0.226; take method 'exact'",
+            "at least 0.229416, its value at SNR 0, got 0.226; take method 'exact'",
         ),
         (
             lambda: moments.snr_from_momentum_ratio(0.1, 0.9),

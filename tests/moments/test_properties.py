@@ -5,6 +5,7 @@ other grids and Gauss rules over the past.
 """
 
 import math
+import re
 
 import mpmath
 import numpy as np
@@ -189,12 +190,55 @@ def test_the_floor_of_the_ratio_is_its_value_without_signal():
         with pytest.raises(ValueError, match=rf"^`{name}` must be at least 0\.333333, .* SNR 0, got 0\.333"):
             read(0.333, 0.8)
     exact = float(moments.adam_update_rms(0.8, 0.9, 0.0, "exact"))
-    with pytest.raises(ValueError, match=r"^`update_rms` must be at least .*; read it as SNR 0$"):
+    with pytest.raises(
+        ValueError, match=r"^`update_rms` must be at least .*; read it as SNR 0 by below_floor='zero', or"
+    ):
         moments.snr_from_update_rms(exact - 1e-6, 0.8, 0.9, "exact")
     with pytest.raises(
-        ValueError, match=r"^`update_rms` must be at least .*; take method 'exact', or read it as SNR 0$"
+        ValueError, match=r"^`update_rms` must be at least .*; take method 'exact', or read it as SNR 0 by below"
     ):
         moments.snr_from_update_rms(0.3, 0.8, 0.9, "corrected")
+
+
+@given(st.lists(st.floats(0.0, 0.99), min_size=1, max_size=6), st.sampled_from(["mean-field", "exact", "ratio"]))
+def test_a_log_is_read_value_by_value_whatever_lies_below_the_floor(log, method):
+    def read(values, **options):
+        if method == "ratio":
+            return moments.snr_from_momentum_ratio(values, 0.9, **options)
+        return moments.snr_from_update_rms(values, 0.9, 0.95, method, **options)
+
+    floor = float(moments.adam_update_rms(0.9, 0.95, 0.0, "exact" if method == "exact" else "mean-field"))
+    below = [x < floor for x in log]
+    for choice, filled in (("zero", 0.0), ("nan", math.nan)):
+        found = read(log, below_floor=choice)
+        alone = [filled if low else float(read(x)) for x, low in zip(log, below, strict=True)]
+        np.testing.assert_array_equal(found, alone)
+    if any(below):
+        first, many = below.index(True), rf" \({sum(below)} of {len(log)} are below\)" if len(log) > 1 else ""
+        with pytest.raises(ValueError, match=rf"got {re.escape(str(log[first]))} at index {first}{many}; "):
+            read(log)
+    with pytest.raises(ValueError, match="`below_floor` must be one of 'raise', 'zero', 'nan', got 'clip'"):
+        read(log, below_floor="clip")
+
+
+def test_the_index_of_a_table_is_a_tuple():
+    with pytest.raises(ValueError, match=r"got 0\.1 at index \(1, 0\) \(1 of 4 are below\)"):
+        moments.snr_from_momentum_ratio([[0.5, 0.6], [0.1, 0.7]], 0.9)
+    with pytest.raises(ValueError, match=r"^`update_rms` must be finite and lie in \[0, 1\), got 1\.2 at index 1$"):
+        moments.snr_from_update_rms([0.5, 1.2], 0.9)
+
+
+def test_pure_noise_lies_below_the_floor_by_chance_and_by_the_spread_that_is_stated():
+    rng, size = np.random.default_rng(0), 500
+    m, v, found = np.zeros(size), np.ones(size), []
+    for _ in range(2000):
+        g = rng.standard_normal(size)
+        m, v = 0.9 * m + 0.1 * g, 0.95 * v + 0.05 * g * g
+        found.append(math.sqrt(np.mean(m * m / v)))
+    floor = float(moments.adam_update_rms(0.9, 0.95, 0.0, "exact"))
+    assert 0.3 < np.mean(np.array(found[200:]) < floor) < 0.7
+    # 0.2: m/√v is not quite normal, and 1800 correlated steps are some 100 independent ones
+    assert np.std(found[200:]) * math.sqrt(2 * size) / floor == pytest.approx(1, abs=0.2)
 
 
 # Arguments.

@@ -354,7 +354,7 @@ MEANS = (expected_spectral_norm, expected_smallest_singular_value)
 
 
 @pytest.mark.parametrize("function", MEANS)
-@pytest.mark.parametrize("bad", [2.0, "3", True, None, np.float64(4)])
+@pytest.mark.parametrize("bad", [2.5, "3", True, None, np.float64(4.5)])
 def test_sizes_that_are_not_integers_are_refused(function, bad):
     with pytest.raises(TypeError, match="`n` must be an integer"):
         function(bad, 3)
@@ -403,5 +403,5 @@ def test_bad_sampling_arguments_are_refused():
 def test_bad_arguments_of_the_densities_are_refused():
     with pytest.raises(ValueError, match="`ratio` must be finite and lie in"):
         marchenko_pastur_pdf(1.0, 0.0)
-    with pytest.raises(ValueError, match="`x` must be finite"):
+    with pytest.raises(ValueError, match="`x` must not be nan"):
         spectral_norm_cdf(np.nan, 3, 2)

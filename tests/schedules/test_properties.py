@@ -1,5 +1,6 @@
 """Schedules: rates against their definitions in plain loops, integrals against quadrature, scale, ends, bad input."""
 
+import dataclasses
 import itertools
 import math
 
@@ -178,7 +179,7 @@ def test_a_rate_that_is_no_finite_non_negative_number_is_named(name, value):
         (lambda: schedules.constant([1.0]), TypeError, r"`lr_max` must be one number, got an array of shape \(1,\)"),
         (lambda: schedules.constant(1.0, warmup=1.5), TypeError, "`warmup` must be an integer, got 1.5"),
         (lambda: schedules.constant(1.0, warmup=-1), ValueError, "`warmup` must be at least 0, got -1"),
-        (lambda: schedules.linear(1.0, 4.0), TypeError, "`steps` must be an integer, got 4.0"),
+        (lambda: schedules.linear(1.0, 4.5), TypeError, "`steps` must be an integer, got 4.5"),
         (lambda: schedules.linear(1.0, 4, warmup=4), ValueError, "`warmup` must be less than steps = 4, got 4"),
         (lambda: schedules.wsd(1.0, 4, decay_steps=-1), ValueError, "`decay_steps` must be at least 0, got -1"),
         (lambda: schedules.wsd(1.0, 4, decay_steps=4, warmup=1), ValueError, "`decay_steps` must be at most .* = 3"),
@@ -194,3 +195,35 @@ def test_a_rate_that_is_no_finite_non_negative_number_is_named(name, value):
 def test_bad_input_of_each_kind_is_named(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+@given(st.integers(0, 3), st.integers(1, 3))
+def test_nothing_may_follow_an_endless_piece(before, after):
+    endless, piece = schedules.constant(1.0).pieces, schedules.linear(1.0, 4).pieces
+    assert schedules.Schedule(piece * before + endless).steps == math.inf
+    for tail in (piece * after, endless * after):
+        with pytest.raises(
+            ValueError, match=rf"^`pieces` must end with the endless one, got the length inf at index {before} "
+        ):
+            schedules.Schedule(piece * before + endless + tail)
+
+
+def test_a_schedule_has_a_piece_and_each_lasts():
+    with pytest.raises(ValueError, match=r"^`pieces` must hold a piece, got none; a rate of zero is constant\(0\.0\)$"):
+        schedules.Schedule(())
+    piece = schedules.linear(1.0, 4).pieces[0]
+    for length in (0.0, -1.0, math.nan):
+        empty = dataclasses.replace(piece, length=length)
+        with pytest.raises(
+            ValueError, match=rf"must last longer than 0 each, got the length {length:g} at index 1 of 2"
+        ):
+            schedules.Schedule((piece, empty))
+
+
+@given(st.integers(4, 40), st.integers(0, 3))
+def test_whole_floats_are_numbers_of_steps(steps, warmup):
+    for shape in (schedules.linear, schedules.cosine):
+        assert shape(1.0, float(steps), warmup=float(warmup)) == shape(1.0, steps, warmup=warmup)
+    wsd = schedules.wsd(1.0, float(steps), decay_steps=1.0, warmup=float(warmup))
+    assert wsd == schedules.wsd(1.0, steps, decay_steps=1, warmup=warmup)
+    assert schedules.per_step("lr", 0.5, float(steps)).tolist() == [0.5] * steps

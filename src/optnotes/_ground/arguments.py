@@ -3,14 +3,24 @@
 Every message names the argument, the rule, the value received and, where there is one, the remedy.
 """
 
+import math
 import operator
 from collections.abc import Collection
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+
+
+class Phrase(str):
+    """Words of a message, shown without quotation marks."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 def require(holds: object, name: str, rule: str, value: object, remedy: str = "") -> None:
@@ -27,17 +37,29 @@ def real_array(
     high: float = np.inf,
     low_open: bool = False,
     high_open: bool = False,
+    infinite: bool = False,
     remedy: str = "",
 ) -> FloatArray:
-    """Return `value` as a new float64 array of finite numbers in the interval, or raise."""
+    """Return `value` as a new float64 array of finite numbers in the interval, or raise; `infinite` lets ±∞ pass.
+
+    A real number is what converts to a float: those of NumPy in any precision, fractions, decimals, those of mpmath.
+    """
     array = _floats(name, value)
     above = array > low if low_open else array >= low
     below = array < high if high_open else array <= high
-    valid = np.isfinite(array) & above & below
+    valid = np.isfinite(array) & above & below | (infinite & np.isinf(array))
     if not valid.all():
-        rule = "be finite" + _interval(low, high, low_open=low_open, high_open=high_open)
-        require(False, name, rule, array[~valid].flat[0], remedy)
+        rule = "not be nan" if infinite else "be finite"
+        rule += _interval(low, high, low_open=low_open, high_open=high_open)
+        require(False, name, rule, first_where(~valid, array), remedy)
     return array
+
+
+def first_where(mask: NDArray[np.bool_], array: FloatArray) -> Phrase:
+    """Return the first marked value of `array` in words, with its index where there is one."""
+    place = tuple(map(int, np.argwhere(mask)[0]))
+    index = f" at index {place[0] if len(place) == 1 else place}" if place else ""
+    return Phrase(f"{array[place]}{index}")
 
 
 def real_number(
@@ -58,13 +80,10 @@ def real_number(
 
 
 def integer(name: str, value: int, *, low: int | None = None, high: int | None = None, remedy: str = "") -> int:
-    """Return `value` as an int if it is a whole number in the closed range, or raise."""
-    try:
-        if isinstance(value, (bool, np.bool_)):
-            raise TypeError
-        whole = operator.index(value)
-    except TypeError:
-        raise TypeError(f"`{name}` must be an integer, got {_shown(value)}") from None
+    """Return `value` as an int if it is a whole number in the closed range, or raise; 3.0 is a whole number."""
+    whole = _whole(value)
+    if whole is None:
+        raise TypeError(f"`{name}` must be an integer, got {_shown(value)}")
     require(low is None or whole >= low, name, f"be at least {low}", value, remedy)
     require(high is None or whole <= high, name, f"be at most {high}", value, remedy)
     return whole
@@ -98,11 +117,26 @@ def _floats(name: str, value: ArrayLike) -> FloatArray:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"`{name}` must be a regular array, got rows of different lengths: {_shown(value)}") from None
-    if array.dtype.kind == "O" and all(isinstance(item, int) and not isinstance(item, bool) for item in array.flat):
-        require(all(abs(item) < 2**1023 for item in array.flat), name, "fit into a float64", value)
-    elif array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "iuf" and not (array.dtype.kind == "O" and all(map(_is_real, array.flat))):
         raise TypeError(f"`{name}` must be real numbers, got {_shown(value)} of dtype {array.dtype}")
-    return array.astype(np.float64)
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"`{name}` must fit into a float64, got {_shown(value)}") from None
+
+
+def _is_real(item: object) -> bool:
+    return isinstance(item, (Real, Decimal)) and not isinstance(item, (bool, np.bool_))
+
+
+def _whole(value: Any) -> int | None:
+    value = value[()] if isinstance(value, np.ndarray) and not value.ndim else value
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return int(value) if _is_real(value) and math.isfinite(value) and value == int(value) else None
 
 
 def _interval(low: float, high: float, *, low_open: bool, high_open: bool) -> str:

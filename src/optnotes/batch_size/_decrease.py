@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from optnotes._ground.arguments import FloatArray, real_array, real_number, require
 
 from ._parameters import described
-from ._quotient import Problem, ratio, sizes, terms_of
+from ._quotient import Problem, best_rate, sizes, terms_of
 
 
 class StepsAndExamples(NamedTuple):
@@ -43,7 +44,7 @@ def expected_decrease(
     Returns
     -------
     float or array, unit of the loss. Negative where lr is above twice the optimal one; infinite where no lr is too
-    large, because the update meets no curvature.
+    large, because the update meets no curvature, and where the loss leaves the range of float64.
 
     Raises
     ------
@@ -63,14 +64,18 @@ def expected_decrease(
     >>> float(expected_decrease(1, Quadratic([1.0, 1.0], [1.0, 3.0], [1.0, 1.0]), beta1=0))  # ΔL_max/2, ΔL_max = 4/8
     0.25
     """
-    slope, curvature = terms_of(optimizer)(sizes(batch_size), problem, **options)
+    terms = terms_of(optimizer)(sizes(batch_size), problem, **options)
+    root, slope = terms.root, terms.slope
     if lr is None:
-        best: FloatArray = (0.5 * slope * ratio(slope, curvature))[()]
+        with np.errstate(over="ignore", under="ignore"):
+            best: FloatArray = (root * (root * (0.5 * slope * (best_rate(terms) / terms.rate))))[()]
         return best
     rate = real_array("lr", lr)
     fits = all(1 in pair or pair[0] == pair[1] for pair in zip(rate.shape[::-1], slope.shape[::-1], strict=False))
     require(fits, "lr", f"broadcast against batch_size of shape {slope.shape}", f"shape {rate.shape}")
-    decrease: FloatArray = (rate * (slope - 0.5 * rate * curvature))[()]
+    share = rate / terms.rate
+    with np.errstate(over="ignore", under="ignore"):
+        decrease: FloatArray = (root * share * (root * (slope - 0.5 * share * terms.curvature)))[()]
     return decrease
 
 

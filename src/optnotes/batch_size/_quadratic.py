@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optnotes._ground.arguments import FloatArray, real_array, real_matrix, real_number, require
+from optnotes._ground.arguments import FloatArray, Phrase, first_where, real_array, real_matrix, real_number, require
 
-_ROUNDING = 1e-10  # of the largest entry or eigenvalue: what assembling a Gram matrix may leave
+# What assembling in float32 may leave, sixteen of its roundings of 2⁻²⁴. A matrix of rank one bounds the entries of a
+# covariance, |C_ij| ≤ √(C_ii C_jj), and has the eigenvalue tr C; so storing C moves no eigenvalue by more than
+# 2⁻²⁴ tr C, and sums of k products by some √(k/n) times that. Doubles leave far less, but no dtype tells who assembled.
+_ROUNDING = 2.0**-20
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,12 @@ class Quadratic:
     gradient : array (n,), not zero
     hessian : array (n, n), symmetric positive semidefinite with gᵀHg > 0, or (n,) for a diagonal one
     noise : array (n, n), covariance of the gradient of one example, positive semidefinite, or (n,) for a diagonal one
+
+    Domain
+    ------
+    Any gradient that float64 holds: no square of it is formed. Matrices assembled in float32 are taken: eigenvalues
+    down to −2⁻²⁰ of the trace count as rounding, and so do differences of A and Aᵀ up to 2⁻²⁰ of the largest entry,
+    whose mean is kept. Nothing else is changed; a variance that rounding made negative has the standard deviation 0.
     """
 
     gradient: FloatArray
@@ -77,8 +86,15 @@ class Quadratic:
         object.__setattr__(self, "gradient", gradient)
         for name in ("hessian", "noise"):
             object.__setattr__(self, name, _semidefinite(name, getattr(self, name), gradient.size))
-        curvature = gradient @ self.hessian @ gradient
+        direction = gradient / unit_of(gradient)
+        curvature = direction @ self.hessian @ direction
         require(curvature > 0.0, "hessian", "curve along the gradient", curvature, "else no learning rate is optimal")
+
+    @property
+    def std(self) -> FloatArray:
+        """Standard deviation of each coordinate of the gradient of one example, array (n,)."""
+        std: FloatArray = np.sqrt(np.maximum(np.diagonal(self.noise), 0.0))
+        return std
 
     @property
     def noise_is_diagonal(self) -> bool:
@@ -86,14 +102,23 @@ class Quadratic:
         return not np.any(self.noise - np.diag(np.diagonal(self.noise)))
 
     def summary(self) -> Summary:
-        """Return the seven numbers of the averaged laws."""
+        """Return the seven numbers of the averaged laws.
+
+        sᵀHs, tr Σ and tr(ΣH) are not negative; where rounding made them so, they count as 0. Raise where gᵀg or gᵀHg
+        leaves the range of float64; the functions of this module take the problem itself there.
+        """
         g, H, noise = self.gradient, self.hessian, self.noise
-        diagonal, sign = np.trace(H), np.sign(g)
+        unit, diagonal, sign = unit_of(g), np.trace(H), np.sign(g)
         off_diagonal = H - np.diag(np.diagonal(H))
-        gradients = g @ g, np.abs(g).sum(), g @ H @ g
-        noises = np.trace(noise), np.sum(noise * H)
-        values = *gradients, diagonal, sign @ off_diagonal @ sign, *noises
-        return Summary(*map(float, values))
+        squares = float((g / unit) @ (g / unit)), float((g / unit) @ H @ (g / unit))
+        square, curvature = (unit * (unit * value) for value in squares)
+        for name, value in (("gᵀg", square), ("gᵀHg", curvature)):
+            remedy = "divide it by a unit and the noise by the square of the unit; no noise scale changes"
+            held = np.finfo(np.float64).tiny <= value < np.inf
+            require(held, "gradient", f"have {name} in the range of float64", Phrase(f"{name} = {value:.3g}"), remedy)
+        cross = max(sign @ off_diagonal @ sign, -diagonal)
+        noises = max(np.trace(noise), 0.0), max(np.sum(noise * H), 0.0)
+        return Summary(*map(float, (square, np.abs(g).sum(), curvature, diagonal, cross, *noises)))
 
 
 @dataclass(frozen=True)
@@ -126,27 +151,42 @@ class MatrixQuadratic:
 
     @property
     def simple_noise_scale(self) -> float:
-        """𝓑_simple = n m std²/‖G‖_F², in examples."""
-        unit = float(np.abs(self.gradient).max())  # squares of the gradient itself could leave the float range
-        return (self.std / unit) ** 2 * self.gradient.size / float(np.sum((self.gradient / unit) ** 2))
+        """𝓑_simple = n m std²/‖G‖_F², in examples; infinite beyond the range of float64."""
+        root = self.root_noise_scale
+        return root * root
+
+    @property
+    def root_noise_scale(self) -> float:
+        """√𝓑_simple, from which no square is taken."""
+        unit = unit_of(self.gradient)
+        return self.std / unit * float(np.sqrt(self.gradient.size)) / float(np.linalg.norm(self.gradient / unit))
 
 
 def _semidefinite(name: str, value: FloatArray, size: int) -> FloatArray:
-    matrix = real_array(name, value)
+    matrix, semidefinite = real_array(name, value), "be positive semidefinite"
     if matrix.shape == (size,):
-        matrix = np.diag(matrix)
+        negative, remedy = matrix < 0.0, "a diagonal has no rounding to forgive: clip it at 0"
+        if negative.any():
+            require(False, name, semidefinite, Phrase(f"the eigenvalue {first_where(negative, matrix)}"), remedy)
+        return _frozen(np.diag(matrix))
     require(matrix.shape == (size, size), name, f"have shape ({size}, {size}) or ({size},)", f"shape {matrix.shape}")
-    largest = float(np.abs(matrix).max())
-    asymmetry = float(np.abs(matrix - matrix.T).max())
-    require(
-        asymmetry <= _ROUNDING * largest, name, "be symmetric", f"a difference of {asymmetry:.3g}", "pass (A + Aᵀ)/2"
-    )
-    smallest = float(np.linalg.eigvalsh(matrix)[0])
-    remedy = "drop or damp the negative directions"
-    require(
-        smallest >= -_ROUNDING * largest, name, "be positive semidefinite", f"the eigenvalue {smallest:.3g}", remedy
-    )
-    return _frozen(0.5 * (matrix + matrix.T))
+    unit = unit_of(matrix)
+    matrix = matrix / unit
+    difference, largest = float(np.abs(matrix - matrix.T).max()), float(np.abs(matrix).max())
+    rule = difference <= _ROUNDING * largest
+    require(rule, name, "be symmetric", Phrase(f"a difference of {unit * difference:.3g}"), "pass (A + Aᵀ)/2")
+    matrix = 0.5 * (matrix + matrix.T)
+    smallest, trace = float(np.linalg.eigvalsh(matrix)[0]), float(np.trace(matrix))
+    found = Phrase(f"the eigenvalue {unit * smallest:.3g} for a trace of {unit * trace:.3g}")
+    remedy = f"rounding leaves {_ROUNDING:.1e} of the trace: drop or damp the negative directions"
+    require(smallest >= -_ROUNDING * max(trace, 0.0), name, semidefinite, found, remedy)
+    return _frozen(unit * matrix)
+
+
+def unit_of(array: FloatArray) -> float:
+    """Return the power of two at or below the largest size in `array`, 1 for zeros; division by it is exact."""
+    largest = float(np.abs(array).max())
+    return float(np.ldexp(1.0, np.frexp(largest)[1] - 1)) if largest else 1.0
 
 
 def _frozen(array: FloatArray) -> FloatArray:

@@ -16,14 +16,14 @@ Problem = Quadratic | Summary | MatrixQuadratic
 def optimal(
     terms: Callable[..., Terms], batch_size: ArrayLike, problem: Problem, *arguments: float | str | None
 ) -> FloatArray:
-    slope, curvature = terms(sizes(batch_size), problem, *arguments)
-    rate: FloatArray = ratio(slope, curvature)[()]
+    rate: FloatArray = best_rate(terms(sizes(batch_size), problem, *arguments))[()]
     return rate
 
 
-def ratio(slope: FloatArray, curvature: FloatArray) -> FloatArray:
+def best_rate(terms: Terms) -> FloatArray:
     """Return η* = a/b, infinite where the update meets no curvature."""
-    return np.divide(slope, curvature, out=np.full_like(slope, np.inf), where=curvature > 0.0)
+    scaled = terms.rate * terms.slope
+    return np.divide(scaled, terms.curvature, out=np.full_like(scaled, np.inf), where=terms.curvature > 0.0)
 
 
 def sizes(batch_size: ArrayLike) -> FloatArray:

@@ -154,7 +154,7 @@ def mode_max(n: ArrayLike) -> float | FloatArray:
     Domain
     ------
     Exact for every n, 0 at n = 1; measured relative error below 1e-14. As an approximation of the mean it is low by
-    about γ/z.
+    γ/z in the limit, reached like the reciprocal of log n: by 0.32/z at n = 100 and 0.52/z at 1e10.
 
     References
     ----------
@@ -179,7 +179,7 @@ def mode_max(n: ArrayLike) -> float | FloatArray:
 
 
 def _clipped(z: ArrayLike) -> FloatArray:
-    return np.clip(real_array("z", z), -1e4, 1e4)  # beyond, all is 0 or 1, and squares must not overflow
+    return np.clip(real_array("z", z, infinite=True), -1e4, 1e4)  # beyond, all is 0 or 1, and squares must not overflow
 
 
 def _log_power(z: FloatArray, power: FloatArray, log_size: FloatArray) -> FloatArray:

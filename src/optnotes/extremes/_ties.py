@@ -26,7 +26,7 @@ _FINEST = -40  # numbers below 2^−40 are taken as evenly spaced: a tie there h
 
 
 @described
-def tie_probability(n: ArrayLike, dtype: str, after: Literal["logits", "exp"] = "logits") -> float | FloatArray:
+def tie_probability(n: ArrayLike, dtype: object, after: Literal["logits", "exp"] = "logits") -> float | FloatArray:
     """Return the probability that two or more of n normal variables share the maximum after rounding to nearest.
 
     after="logits", each variable rounded: Σ_i Φ(b_i)ⁿ P(Bin(n, p_i/Φ(b_i)) ≥ 2) over the cells (a_i, b_i] that round to
@@ -36,8 +36,8 @@ def tie_probability(n: ArrayLike, dtype: str, after: Literal["logits", "exp"] = 
     Parameters
     ----------
     {size}
-    dtype : str
-        "bfloat16", "float16", "float8_e4m3fn" or "float8_e5m2".
+    dtype : str or dtype
+        "bfloat16", "float16", "float8_e4m3fn" or "float8_e5m2", or the type of NumPy, ml_dtypes or PyTorch so named.
     after : str
         "logits" or "exp": what is rounded.
 
@@ -70,10 +70,11 @@ def tie_probability(n: ArrayLike, dtype: str, after: Literal["logits", "exp"] = 
     0.007066
     """
     size, log_size = _maximum.sample_size(n)
-    choice("dtype", dtype, _FORMATS)
+    name = str(getattr(dtype, "__name__", dtype)).removeprefix("torch.")  # of a type, of a dtype and of PyTorch's
+    choice("dtype", name, _FORMATS)
     if choice("after", after, ("logits", "exp")) == "exp":
-        return _maximum.plain(_tie_after_exp(log_size, _FORMATS[dtype][0]))
-    cells = _cells(dtype)
+        return _maximum.plain(_tie_after_exp(log_size, _FORMATS[name][0]))
+    cells = _cells(name)
     ties = [_tie_of_cells(cells, count, log_count) for count, log_count in zip(size.flat, log_size.flat, strict=True)]
     return _maximum.plain(np.array(ties, dtype=np.float64).reshape(size.shape))
 

@@ -54,7 +54,7 @@ def decay_for_memory(lr: Rate, steps: int, remembered: float) -> float:
         return float(np.log1p(-decay * relative).sum() - target)
 
     # all steps at the largest rate decay fastest, that rate alone slowest; the margins absorb rounding
-    low, high = -np.expm1(target / steps) * (1 - 1e-12), min(-np.expm1(target) * (1 + 1e-12), np.nextafter(1, 0))
+    low, high = -np.expm1(target / rates.size) * (1 - 1e-12), min(-np.expm1(target) * (1 + 1e-12), np.nextafter(1, 0))
     require(excess(high) <= 0, "remembered", "be reachable with λη < 1", remembered, "remember more or take more steps")
     product = brentq(excess, low, high, xtol=1e-300)
     require(product < MAX * min(rates.max(), 1.0), "lr", "be large enough for a finite weight decay", rates.max())

@@ -54,7 +54,7 @@ def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.9) 
     rates, decay = rates_and_decay(lr, weight_decay, steps)
     momentum = real_number("beta1", beta1, low=0, high=1, high_open=True)
     require(rates.any(), "lr", "be positive at some step", 0.0, "without a step nothing is learnt")
-    log_rates = np.log(rates, out=np.full(steps, -np.inf), where=rates > 0)
+    log_rates = np.log(rates, out=np.full_like(rates, -np.inf), where=rates > 0)
     log_weights = log_rates + _log_survival(decay)[1:]
     newest_first = np.exp(log_weights - log_weights.max())[::-1]
     weights: FloatArray = lfilter([1.0], [1.0, -momentum], newest_first)[::-1]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from optnotes._ground.arguments import FloatArray, real_array, real_number, require
+from optnotes._ground.arguments import FloatArray, Phrase, choice, first_where, real_array, real_number, require
 
 from ._adam import adam_update_rms
 from ._parameters import described
@@ -14,7 +14,12 @@ from ._parameters import described
 
 @described
 def snr_from_update_rms(
-    update_rms: ArrayLike, beta1: float, beta2: float | None = 0.95, method: str = "mean-field"
+    update_rms: ArrayLike,
+    beta1: float,
+    beta2: float | None = 0.95,
+    method: str = "mean-field",
+    *,
+    below_floor: str = "raise",
 ) -> FloatArray:
     """Return the signal-to-noise ratio at which Adam's update has the given RMS.
 
@@ -22,13 +27,14 @@ def snr_from_update_rms(
 
     Parameters
     ----------
-    update_rms : array_like, in [RMS at SNR 0, 1)
+    update_rms : array_like, in [RMS at SNR 0, 1), or [0, 1) if below_floor is "zero" or "nan"
         Root mean square of u over coordinates.
     {beta1}
     beta2 : float, in [0, 1)
         The mean field does not depend on it and takes None.
     method : "mean-field", "corrected" or "exact", as in `adam_update_rms`
         How the expectation is taken.
+    {below_floor}
 
     Returns
     -------
@@ -36,12 +42,16 @@ def snr_from_update_rms(
 
     Raises
     ------
-    ValueError : an argument outside its range; an RMS below that of pure noise (√c in the mean field).
+    ValueError : an argument outside its range; an RMS below that of pure noise (√c in the mean field), unless
+        below_floor lets it pass.
 
     Domain
     ------
     As `adam_update_rms`. Near SNR 0 the mean field refuses true values, since it puts pure noise 1.5 % too high at
     β = (0.9, 0.95); take "exact" there. Where the RMS exceeds 1 at some SNR, the one root below it is returned.
+    No stationary independent gradient has an RMS below the floor. A measured one has by chance, when the SNR is near
+    0 (over N independent coordinates it spreads by about the floor over √(2N)); because successive gradients are
+    negatively correlated; or because ε, or coordinates without a gradient, shrink the update.
 
     References
     ----------
@@ -56,24 +66,26 @@ def snr_from_update_rms(
     floor = adam_update_rms(real_number("beta1", beta1), beta2, 0.0, method)
     require(np.all(np.isfinite(floor)), "beta2", "be positive for method 'exact'", beta2, "the RMS is infinite at 0")
     remedy = "take method 'exact', or read it as SNR 0" if method != "exact" else "read it as SNR 0"
-    require(np.all(rms >= floor), "update_rms", f"be at least {floor:.6g}, the RMS at SNR 0", update_rms, remedy)
+    raised = _raised("update_rms", rms, float(floor), below_floor, remedy)
     if method == "mean-field":
-        return _invert(rms, real_number("beta1", beta1))
-    snr: FloatArray = np.reshape([_root(x, beta1, beta2, method) for x in rms.ravel()], rms.shape)[()]
+        return _invert(raised, real_number("beta1", beta1))
+    roots = [x if np.isnan(x) else _root(x, beta1, beta2, method) for x in raised.ravel()]
+    snr: FloatArray = np.reshape(roots, rms.shape)[()]
     return snr
 
 
 @described
-def snr_from_momentum_ratio(ratio: ArrayLike, beta1: float) -> FloatArray:
+def snr_from_momentum_ratio(ratio: ArrayLike, beta1: float, *, below_floor: str = "raise") -> FloatArray:
     """Return the signal-to-noise ratio at which momentum and gradient have the given ratio of norms.
 
     SNR = (ratio² − c)/(1 − ratio²), from E‖m‖²/E‖g‖² = (SNR + c)/(SNR + 1), c = (1−β₁)/(1+β₁).
 
     Parameters
     ----------
-    ratio : array_like, in [√c, 1)
+    ratio : array_like, in [√c, 1), or [0, 1) if below_floor is "zero" or "nan"
         ‖m‖/‖g‖, root of the ratio of mean squares.
     {beta1}
+    {below_floor}
 
     Returns
     -------
@@ -81,11 +93,12 @@ def snr_from_momentum_ratio(ratio: ArrayLike, beta1: float) -> FloatArray:
 
     Raises
     ------
-    ValueError : an argument outside its range, or a ratio below √c.
+    ValueError : an argument outside its range, or a ratio below √c, unless below_floor lets it pass.
 
     Domain
     ------
-    Exact in expectation for uncorrelated gradients of any distribution; for a sample, as good as the two norms.
+    Exact in expectation for uncorrelated gradients of any distribution; for a sample, as good as the two norms. A
+    ratio below √c is chance at an SNR near 0, or says that successive gradients are negatively correlated.
 
     References
     ----------
@@ -97,11 +110,20 @@ def snr_from_momentum_ratio(ratio: ArrayLike, beta1: float) -> FloatArray:
     0.8519
     """
     quotient = real_array("ratio", ratio, low=0.0, high=1.0, high_open=True)
-    floor = float(adam_update_rms(beta1))
-    require(
-        np.all(quotient >= floor), "ratio", f"be at least {floor:.6g}, its value at SNR 0", ratio, "read it as SNR 0"
-    )
-    return _invert(quotient, real_number("beta1", beta1))
+    raised = _raised("ratio", quotient, float(adam_update_rms(beta1)), below_floor, "read it as SNR 0")
+    return _invert(raised, real_number("beta1", beta1))
+
+
+def _raised(name: str, values: FloatArray, floor: float, below_floor: str, remedy: str) -> FloatArray:
+    """Return `values` with those below the floor, the value at SNR 0, treated as `below_floor` says."""
+    choice("below_floor", below_floor, ("raise", "zero", "nan"))
+    below = values < floor
+    if below_floor == "raise" and below.any():
+        count = f" ({below.sum()} of {below.size} are below)" if below.size > 1 else ""
+        found = Phrase(f"{first_where(below, values)}{count}")
+        remedy = f"{remedy} by below_floor='zero', or leave it out by 'nan'"
+        require(False, name, f"be at least {floor:.6g}, its value at SNR 0", found, remedy)
+    return np.where(below, floor if below_floor == "zero" else np.nan, values)
 
 
 def _invert(rms: FloatArray, beta1: float) -> FloatArray:

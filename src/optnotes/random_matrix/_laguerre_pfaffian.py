@@ -62,7 +62,8 @@ def largest_cdf(law: Ensemble, offsets: FloatArray) -> FloatArray:
 def smallest_survival(law: Ensemble, offsets: FloatArray) -> FloatArray:
     """Return P(σ_min > √d + offset) at each of `offsets`, shape (k,)."""
     inside = np.clip(offsets, law.low, _edge(law.n, law.m, -1, _REACH, _HARD))
-    return np.where(offsets <= law.low, 1.0, _empty_probability(law, inside, law.low))
+    survival = np.where(offsets <= law.low, 1.0, _empty_probability(law, inside, law.low))
+    return np.where(np.isposinf(offsets), 0.0, survival)
 
 
 def mean_largest(law: Ensemble) -> float:

@@ -82,7 +82,7 @@ def marchenko_pastur_pdf(x: ArrayLike, ratio: float) -> FloatArray:
     Parameters
     ----------
     x : array_like
-        Where, any shape, real; the density is ∞ at 0 for ratio 1.
+        Where, any shape, real or ±∞; the density is ∞ at 0 for ratio 1.
     ratio : float
         m/n, positive.
 
@@ -94,7 +94,7 @@ def marchenko_pastur_pdf(x: ArrayLike, ratio: float) -> FloatArray:
     Raises
     ------
     TypeError, ValueError
-        `x` is not finite, or the ratio is not positive.
+        `x` is not real or ±∞, or the ratio is not positive.
 
     References
     ----------
@@ -105,7 +105,7 @@ def marchenko_pastur_pdf(x: ArrayLike, ratio: float) -> FloatArray:
     >>> round(float(2 * np.pi * marchenko_pastur_pdf(1.0, 1.0)) ** 2, 12)  # √(3 · 1)² = 3
     3.0
     """
-    points, c = real_array("x", x), real_number("ratio", ratio, low=0, low_open=True)
+    points, c = real_array("x", x, infinite=True), real_number("ratio", ratio, low=0, low_open=True)
     low, high = (1 - math.sqrt(c)) ** 2, (1 + math.sqrt(c)) ** 2
     inside = (points >= low) & (points <= high)
     safe = np.where(inside, points, high)
@@ -118,5 +118,5 @@ def marchenko_pastur_pdf(x: ArrayLike, ratio: float) -> FloatArray:
 def _law(
     probability: Callable[[_laguerre_pfaffian.Ensemble, FloatArray], FloatArray], x: ArrayLike, n: int, m: int
 ) -> FloatArray:
-    points, law = real_array("x", x), _laguerre_pfaffian.ensemble(*checked_sizes(n, m, exact=True))
+    points, law = real_array("x", x, infinite=True), _laguerre_pfaffian.ensemble(*checked_sizes(n, m, exact=True))
     return probability(law, points.ravel() - law.centre).reshape(points.shape)

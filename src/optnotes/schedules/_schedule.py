@@ -1,13 +1,14 @@
 """The schedule, a chain of pieces."""
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optnotes._ground.arguments import FloatArray, real_array
+from optnotes._ground.arguments import FloatArray, Phrase, real_array, require
 
 from ._pieces import Piece
 
@@ -18,8 +19,14 @@ class Schedule:
 
     Parameters
     ----------
-    pieces : tuple of Piece
-        Shapes with closed-form integrals; build them with the functions of this module.
+    pieces : tuple of Piece, one or more
+        Shapes with closed-form integrals; build them with the functions of this module. Each lasts longer than 0;
+        only the last may be endless.
+
+    Raises
+    ------
+    ValueError
+        If there is no piece, one has no positive length, or one follows an endless one.
 
     Examples
     --------
@@ -32,6 +39,16 @@ class Schedule:
     """
 
     pieces: tuple[Piece, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a chain that no time reaches the end of."""
+        object.__setattr__(self, "pieces", tuple(self.pieces))
+        require(self.pieces, "pieces", "hold a piece", Phrase("none"), "a rate of zero is constant(0.0)")
+        for index, piece in enumerate(self.pieces):
+            place = Phrase(f"the length {piece.length:g} at index {index} of {len(self.pieces)}")
+            require(piece.length > 0, "pieces", "last longer than 0 each", place, "leave the empty piece out")
+            endless = math.isinf(piece.length) and index < len(self.pieces) - 1
+            require(not endless, "pieces", "end with the endless one", place, "give it a length, or put it last")
 
     @property
     def steps(self) -> float:

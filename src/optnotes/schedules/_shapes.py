@@ -143,12 +143,13 @@ def wsd(lr_max: float, steps: int, *, decay_steps: int, lr_end: float = 0.0, war
     >>> float(wsd(1.0, 10, decay_steps=4, warmup=2).total(10))  # (10 + 6 − 2)/2
     7.0
     """
-    peak, first = _start(lr_max, warmup, checked_steps(steps))
-    integer("decay_steps", decay_steps, low=0)
-    flat = steps - warmup - decay_steps
-    require(flat >= 0, "decay_steps", f"be at most steps − warmup = {steps - warmup}", decay_steps)
+    total, falling = checked_steps(steps), integer("decay_steps", decay_steps, low=0)
+    peak, first = _start(lr_max, warmup, total)
+    flat = total - warmup - falling
+    require(flat >= 0, "decay_steps", f"be at most steps − warmup = {total - warmup}", decay_steps)
+    end = _rate("lr_end", lr_end)
     middle = (Straight(peak, peak, float(flat)),) if flat else ()
-    last = (Straight(peak, _rate("lr_end", lr_end), float(decay_steps)),) if decay_steps else ()
+    last = (Straight(peak, end, float(falling)),) if falling else ()
     return Schedule((*first, *middle, *last))
 
 

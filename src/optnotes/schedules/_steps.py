@@ -42,14 +42,14 @@ def per_step(name: str, rate: Rate, steps: int) -> FloatArray:
     >>> per_step("lr", linear(1.0, 4), 4)
     array([0.75, 0.5 , 0.25, 0.  ])
     """
-    checked_steps(steps)
+    count = checked_steps(steps)
     if isinstance(rate, Schedule):
-        require(rate.steps >= steps, name, f"cover {steps} steps", rate, "make the schedule as long as the run")
-        return rate(np.arange(1.0, steps + 1))
+        require(rate.steps >= count, name, f"cover {count} steps", rate, "make the schedule as long as the run")
+        return rate(np.arange(1.0, count + 1))
     array = real_array(name, rate, low=0)
-    fits = array.shape in {(), (steps,)}
-    require(fits, name, f"be a number, a Schedule or an array of shape ({steps},)", f"shape {array.shape}")
-    return np.broadcast_to(array, (steps,)).copy()
+    fits = array.shape in {(), (count,)}
+    require(fits, name, f"be a number, a Schedule or an array of shape ({count},)", f"shape {array.shape}")
+    return np.broadcast_to(array, (count,)).copy()
 
 
 @described

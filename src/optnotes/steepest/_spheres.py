@@ -193,7 +193,7 @@ def spectral_sphere(
     require(W.any(), "weight", "have a direction", "zero everywhere")
     real_number("repeated", repeated, low=0.0, high=1.0, high_open=True)
     real_number("tol", tol, low=0.0, low_open=True)
-    integer("max_iterations", max_iterations, low=1)
+    limit = integer("max_iterations", max_iterations, low=1)
     wide = G.shape[0] < G.shape[1]
     G, W = (G.T, W.T) if wide else (G, W)
     left, values, right = np.linalg.svd(W / np.abs(W).max(), full_matrices=False)
@@ -201,9 +201,9 @@ def spectral_sphere(
     if k == 1:
         normal = np.outer(left[:, 0], right[0])
         normal = normal.T if wide else normal
-        found = norm_ball_tangent(gradient, normal, tol=tol, max_iterations=max_iterations)
+        found = norm_ball_tangent(gradient, normal, tol=tol, max_iterations=limit)
         return replace(found, multiplier=found.multiplier * normal)
-    ledger = Ledger(reduced(G, left[:, :k], right.T), tol, max_iterations)
+    ledger = Ledger(reduced(G, left[:, :k], right.T), tol, limit)
     solve(ledger, "newton", 1.0)
     found = assembled(ledger, wide=wide)
     multiplier = left[:, :k] @ found.multiplier @ right[:k]

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from optnotes._ground.arguments import FloatArray, real_number
+from optnotes._ground.arguments import FloatArray, integer, real_number
 from optnotes._ground.recurrence import linear_recurrence
 from optnotes.schedules import Rate, rates_and_decay
 
@@ -41,8 +41,9 @@ def recursion(run: Course, updates: Updates) -> FloatArray:
 
 
 def course(lr: Rate, weight_decay: Rate, steps: int, init_rms: float) -> Course:
-    """Return the rates, which are checked where they are read, and the start, checked."""
-    return lr, weight_decay, steps, real_number("init_rms", init_rms, low=0, high=1e150)
+    """Return the rates, which are checked where they are read, and the steps and the start, checked."""
+    count = integer("steps", steps, low=1, remedy="a run has at least one step")
+    return lr, weight_decay, count, real_number("init_rms", init_rms, low=0, high=1e150)
 
 
 def approximate(run: Course, snr: float, floor: float, method: Method) -> FloatArray:
