@@ -21,6 +21,7 @@ EARLY_THEME = """(() => {
     matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 })()"""
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\b(?:src|type)=)[^>]*>(.*?)</script>", re.DOTALL)
+NO_SCRIPT = "<noscript><style>.code-switch, .ledger-filter { display: none }</style></noscript>"
 CODE_SWITCH = (
     '<button class="btn btn-sm code-switch" type="button" aria-pressed="false" '
     'title="Show or hide code and evidence">code</button>'
@@ -142,10 +143,12 @@ def _finish_page(page: str) -> str:
 
 
 def _add_code_switch(page: str) -> str:
-    """Put the switch for code into the header of a page that folds some; without JavaScript it is not shown."""
-    if '<details class="code' not in page and '<details class="claim' not in page:
+    """Put the switch for code into the header of a page that folds some; what needs JavaScript hides without it."""
+    if not any(mark in page for mark in ('<details class="code', '<details class="claim', 'class="ledger-filter')):
         return page
-    page = page.replace("</head>", "<noscript><style>.code-switch { display: none }</style></noscript></head>", 1)
+    page = page.replace("</head>", f"{NO_SCRIPT}</head>", 1)
+    if 'class="ledger-filter' in page:
+        return page
     return re.sub(r'(<div class="article-header-buttons">)', r"\1" + CODE_SWITCH, page, count=1)
 
 

@@ -16,6 +16,9 @@ from sphinx.util.nodes import clean_astext
 from .ledger import CLAIMS, KINDS, Ledger, Record
 from .notebooks import read
 
+FILTER = """<p class="ledger-filter"><label>Filter <input type="search" autocomplete="off"
+placeholder="words, a kind, a source"></label> <output></output></p>"""
+"""What narrows the tables below it down; without JavaScript it is not shown."""
 Groups = dict[str, list[str]]
 
 VERDICTS = {
@@ -45,7 +48,11 @@ class LedgerDirective(SphinxDirective):
         path = Path(self.env.srcdir, CLAIMS)
         self.env.note_dependency(str(path))
         counts, groups = self.tables(json.loads(path.read_text(encoding="utf-8")))
-        return [*self._parse(counts), *(self._section(name, lines) for name, lines in groups.items())]
+        return [
+            *self._parse(counts),
+            nodes.raw("", FILTER, format="html"),
+            *(self._section(name, lines) for name, lines in groups.items()),
+        ]
 
     def tables(self, ledger: Ledger) -> tuple[list[str], Groups]:
         """Return lines of Markdown: the counts, and what stands under each heading."""
@@ -81,11 +88,16 @@ class ClaimsDirective(LedgerDirective):
 
 
 class VerdictsDirective(LedgerDirective):
-    """Every verdict on a printed equation, the wrong ones first."""
+    """Every verdict on what a source asserts, source by source."""
 
     def tables(self, ledger: Ledger) -> tuple[list[str], Groups]:
-        """Return the table of counts, then one table a verdict."""
+        """Return the table of counts, then one table a source."""
         return verdicts_page(ledger["verdicts"])
+
+    def title(self, name: str) -> str:
+        """Return the name of a source with its place in the bibliography."""
+        author, _, number = name.partition(" ")
+        return f"{name} {{cite}}`{author.lower()}{number}`" if author == "Su" else name
 
 
 def _typeset_titles(app: Sphinx, doctree: nodes.document, docname: str) -> None:  # noqa: ARG001
@@ -98,25 +110,54 @@ def _typeset_titles(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def claims_page(claims: Sequence[Record]) -> tuple[list[str], Groups]:
-    """Return the Markdown of the results page: counts by kind, and the claims of each chapter, results first."""
+    """Return the Markdown of the results page: counts by kind, and for each chapter its results and its steps."""
     counts, statuses = (Counter(claim[key] for claim in claims) for key in ("kind", "status"))
     rows = [[kind, counts[kind], statuses[kind]] for kind in KINDS]
     total = _table(["kind of evidence", "claims", "with all they rest on"], [*rows, ["all", len(claims), len(claims)]])
-    header = ["claim", "statement", "evidence", "source"]
-    ranked = sorted(claims, key=lambda claim: claim["rank"] != "result")
-    groups = _group(ranked, "chapter", dict.fromkeys(claim["chapter"] for claim in claims))
-    return total, {chapter: _table(header, map(_claim_row, own)) for chapter, own in groups.items()}
+    groups = _group(claims, "chapter", dict.fromkeys(claim["chapter"] for claim in claims))
+    return total, {chapter: _chapter(own) for chapter, own in groups.items()}
+
+
+def _chapter(claims: Sequence[Record]) -> list[str]:
+    """Return the results of a chapter as a table, and its steps as links by name, without their formulas."""
+    results = [claim for claim in claims if claim["rank"] == "result"]
+    steps = [claim for claim in claims if claim["rank"] != "result"]
+    lines = _table(["claim", "statement", "evidence", "source"], map(_claim_row, results)) if results else []
+    links = "\n".join(f'<li data-kind="{claim["status"]}">{_step(claim)}</li>' for claim in steps)
+    title = f"{len(steps)} steps"
+    folded = f'<details class="steps"><summary>{title}</summary>\n<ul>\n{links}\n</ul>\n</details>'
+    return [*lines, *folded.splitlines(), ""] if steps else lines
+
+
+def _step(claim: Record) -> str:
+    return f"{_link(claim['chapter'], _anchor(claim), claim['id'])} <span>{html.escape(claim['status'])}</span>"
+
+
+def _anchor(claim: Record) -> str:
+    return f"claim-{claim['id']}"
 
 
 def verdicts_page(verdicts: Sequence[Record]) -> tuple[list[str], Groups]:
-    """Return the Markdown of the corrections page: the counts, and the equations of each verdict."""
+    """Return the Markdown of the corrections page: the counts, and what each source asserts, what fails first."""
     counts = Counter(verdict["verdict"] for verdict in verdicts)
-    rows = [[text.lower(), counts[name]] for name, text in VERDICTS.items()]
-    total = _table(["verdict", "equations"], [*rows, ["all", len(verdicts)]])
-    header = {name: ["equation", "as printed", "as it should be", "shown by"] for name in VERDICTS}
-    header["right"].remove("as it should be")
-    groups = _group(verdicts, "verdict", VERDICTS)
-    return total, {VERDICTS[name]: _table(header[name], map(_verdict_row, own)) for name, own in groups.items()}
+    rows = [[text.lower(), counts[name]] for name, text in VERDICTS.items() if counts[name]]
+    total = _table(["verdict", "statements"], [*rows, ["all", len(verdicts)]])
+    header = ["statement", "as printed", "verdict", "as it should be", "shown by"]
+    ranked = sorted(verdicts, key=lambda verdict: list(VERDICTS).index(verdict["verdict"]))
+    sourced = [{**verdict, "post": post(verdict["equation"])} for verdict in ranked]
+    groups = _group(sourced, "post", sorted({verdict["post"] for verdict in sourced}))
+    return total, {name: _table(header, map(_verdict_row, own)) for name, own in groups.items()}
+
+
+def post(equation: str) -> str:
+    """Return the source that a statement is of: author and number or year.
+
+    Examples
+    --------
+    >>> post("Su 11307, item 3, numbers")
+    'Su 11307'
+    """
+    return equation.split(",", maxsplit=1)[0].strip()
 
 
 def _group(records: Sequence[Record], key: str, names: Iterable[str]) -> dict[str, list[Record]]:
@@ -125,19 +166,18 @@ def _group(records: Sequence[Record], key: str, names: Iterable[str]) -> dict[st
 
 
 def _claim_row(claim: Record) -> list[Any]:
-    link = _link(claim["chapter"], f"claim-{claim['id']}", claim["id"])
+    link = _link(claim["chapter"], _anchor(claim), claim["id"])
     premise = f" {claim['premise']}" if claim["premise"] else ""
     rival = f"; rejected: {claim['rival']}" if claim["rival"] else ""
     weaker = f"; rests on a claim that is {claim['status']}" if claim["status"] != claim["kind"] else ""
-    name = f"**{link}**" if claim["rank"] == "result" else link
     evidence = f"**{claim['kind']}**{premise} ({claim['detail']}){rival}{weaker}"
-    return [name, claim["statement"], evidence, claim["source"]]
+    return [link, claim["statement"], evidence, claim["source"]]
 
 
 def _verdict_row(verdict: Record) -> list[Any]:
     claims = ", ".join(_link(verdict["chapter"], f"claim-{id}", id) for id in verdict["claims"])
-    should_be = [verdict["correct"]] if verdict["verdict"] != "right" else []
-    return [verdict["equation"], verdict["printed"], *should_be, claims]
+    of_post = verdict["equation"].removeprefix(verdict["post"]).lstrip(", ") or verdict["equation"]
+    return [of_post, verdict["printed"], verdict["verdict"], verdict["correct"] or "–", claims]
 
 
 def _link(chapter: str, anchor: str, text: str) -> str:

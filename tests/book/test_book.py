@@ -174,26 +174,39 @@ def test_the_ledger_holds_figures_to_ten_digits_and_nothing_that_only_the_compar
 
 
 def test_the_results_page_counts_kinds_and_links_to_the_claim():
-    chain = [claim("a", "sampled"), claim("b", "proved", ["a"])]
+    chain = [claim("a", "sampled"), {**claim("b", "proved", ["a"]), "rank": "result", "rival": "another"}]
     counts, groups = pages.claims_page(ledger.derive({"claims": chain, "verdicts": []})["claims"])
     assert "| proved | 1 | 0 |" in counts
     assert "| all | 2 | 2 |" in counts
     link = '| <a href="demo.html#claim-b">b</a> | $1 = 1$ |'
-    assert groups["demo"][3].startswith(f"{link} **proved** (as given); rests on a claim that is sampled |")
+    evidence = "**proved** (as given); rejected: another; rests on a claim that is sampled"
+    assert groups["demo"][2] == f"{link} {evidence} | new |"
+
+
+def test_the_steps_of_a_chapter_are_folded_links():
+    _, groups = pages.claims_page(ledger.derive({"claims": [claim("a", "sampled")], "verdicts": []})["claims"])
+    text = "\n".join(groups["demo"])
+    assert '<details class="steps"><summary>1 steps</summary>' in text
+    assert '<li data-kind="sampled"><a href="demo.html#claim-a">a</a> <span>sampled</span></li>' in text
+
+
+def verdict(equation="Su 11301, eq. 1", verdict="right", printed="p", correct=""):
+    return {
+        "chapter": "demo", "equation": equation, "printed": printed, "verdict": verdict, "correct": correct,
+        "claims": ["a"],
+    }  # fmt: skip
 
 
 def test_bars_of_formulas_do_not_end_a_cell_of_a_table():
-    verdict = {"chapter": "demo", "equation": "eq. 1", "printed": r"$\|x\|$ | y", "verdict": "right", "claims": ["a"]}
-    _, groups = pages.verdicts_page([verdict])
-    assert r"| eq. 1 | $\\|x\\|$ \| y |" in groups["Right as printed"][2]
+    _, groups = pages.verdicts_page([verdict(printed=r"$\|x\|$ | y")])
+    assert r"| eq. 1 | $\\|x\\|$ \| y |" in groups["Su 11301"][2]
 
 
-def test_the_wrong_equations_come_first():
-    verdicts = [
-        {"chapter": "demo", "equation": name, "printed": "p", "verdict": name, "correct": "q", "claims": ["a"]}
-        for name in ("right", "limited", "wrong")
-    ]
-    assert [heading.split()[0] for heading in pages.verdicts_page(verdicts)[1]] == ["Wrong", "Right", "Right"]
+def test_what_fails_comes_first_under_its_source():
+    given = [verdict(verdict=name, correct="q") for name in ("right", "limited", "wrong")]
+    _, groups = pages.verdicts_page([*given, verdict("Kosson 2023, eq. 2")])
+    assert list(groups) == ["Kosson 2023", "Su 11301"]
+    assert [line.split(" | ")[2] for line in groups["Su 11301"][2:-1]] == ["wrong", "limited", "right"]
 
 
 def test_a_claim_is_a_sentence_that_opens_to_its_evidence():

@@ -267,3 +267,18 @@ def test_print_shows_evidence_and_no_code(browser, origin):
     assert opened.page.locator("details.claim:not([open])").count() == 0
     assert opened.page.locator("article .cell_input:visible").count() == 0
     opened.context.close()
+
+
+def test_the_ledgers_are_narrowed_by_words_and_the_address_keeps_them(browser, origin):
+    opened = Visit(browser, origin, "chapters/corrections.html", VIEWPORTS["phone"], "light")
+    rows = opened.page.locator("section.ledger tbody tr")
+    everything = rows.count()
+    opened.page.locator(".ledger-filter input").fill("11307 wrong")
+    left = [text.lower() for text in opened.page.locator("section.ledger tbody tr:visible").all_inner_texts()]
+    assert 0 < len(left) < everything
+    assert all("wrong" in text for text in left)
+    assert opened.page.url.endswith("?filter=11307%20wrong")
+    opened.page.reload(wait_until="networkidle")
+    assert opened.page.locator("section.ledger tbody tr:visible").count() == len(left)
+    assert opened.complaints == []
+    opened.context.close()

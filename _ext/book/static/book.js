@@ -41,3 +41,31 @@
 })();
 
 document.querySelectorAll("[data-print]").forEach((button) => button.addEventListener("click", () => print()));
+
+// The ledgers: rows that hold all the words stay; the address carries the words.
+(() => {
+  const input = document.querySelector(".ledger-filter input");
+  if (!input) return;
+  const rows = [...document.querySelectorAll("section.ledger tbody tr, section.ledger .steps li")].map(
+    (row) => [row, `${row.closest("section").querySelector("h2")?.textContent} ${row.textContent}`.toLowerCase()]);
+  const narrow = () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let kept = 0;
+    rows.forEach(([row, text]) => {
+      row.hidden = !words.every((word) => text.includes(word));
+      kept += !row.hidden;
+    });
+    document.querySelectorAll("section.ledger").forEach((section) => {
+      const left = [...section.querySelectorAll("tbody tr, .steps li")].filter((row) => !row.hidden);
+      section.hidden = words.length > 0 && left.length === 0;
+      const steps = section.querySelector(".steps");
+      if (steps) steps.open = words.length > 0 && left.some((row) => row.matches("li"));
+    });
+    document.querySelector(".ledger-filter output").textContent = words.length ? `${kept} of ${rows.length}` : "";
+    history.replaceState(null, "", words.length ? `?filter=${encodeURIComponent(input.value)}${location.hash}` :
+      location.pathname + location.hash);
+  };
+  input.addEventListener("input", narrow);
+  input.value = new URLSearchParams(location.search).get("filter") ?? "";
+  if (input.value) narrow();
+})();
