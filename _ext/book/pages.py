@@ -94,11 +94,6 @@ class VerdictsDirective(LedgerDirective):
         """Return the table of counts, then one table a source."""
         return verdicts_page(ledger["verdicts"])
 
-    def title(self, name: str) -> str:
-        """Return the name of a source with its place in the bibliography."""
-        author, _, number = name.partition(" ")
-        return f"{name} {{cite}}`{author.lower()}{number}`" if author == "Su" else name
-
 
 def _typeset_titles(app: Sphinx, doctree: nodes.document, docname: str) -> None:  # noqa: ARG001
     """Show the formulas in a chapter's title where another page links to it; Sphinx shows their TeX source."""
@@ -146,7 +141,14 @@ def verdicts_page(verdicts: Sequence[Record]) -> tuple[list[str], Groups]:
     ranked = sorted(verdicts, key=lambda verdict: list(VERDICTS).index(verdict["verdict"]))
     sourced = [{**verdict, "post": post(verdict["equation"])} for verdict in ranked]
     groups = _group(sourced, "post", sorted({verdict["post"] for verdict in sourced}))
-    return total, {name: _table(header, map(_verdict_row, own)) for name, own in groups.items()}
+    tables = {name: _table(header, map(_verdict_row, own)) for name, own in groups.items()}
+    return total, {name: [*_citation(name), *lines] for name, lines in tables.items()}
+
+
+def _citation(name: str) -> list[str]:
+    """Return the lines that cite one of the essays, by its number; the others are cited in their chapters."""
+    author, _, number = name.partition(" ")
+    return [f"The source is {{cite:t}}`su{number}`.", ""] if author == "Su" else []
 
 
 def post(equation: str) -> str:

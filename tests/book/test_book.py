@@ -199,14 +199,14 @@ def verdict(equation="Su 11301, eq. 1", verdict="right", printed="p", correct=""
 
 def test_bars_of_formulas_do_not_end_a_cell_of_a_table():
     _, groups = pages.verdicts_page([verdict(printed=r"$\|x\|$ | y")])
-    assert r"| eq. 1 | $\\|x\\|$ \| y |" in groups["Su 11301"][2]
+    assert r"| eq. 1 | $\\|x\\|$ \| y |" in groups["Su 11301"][4]
 
 
 def test_what_fails_comes_first_under_its_source():
     given = [verdict(verdict=name, correct="q") for name in ("right", "limited", "wrong")]
     _, groups = pages.verdicts_page([*given, verdict("Kosson 2023, eq. 2")])
     assert list(groups) == ["Kosson 2023", "Su 11301"]
-    assert [line.split(" | ")[2] for line in groups["Su 11301"][2:-1]] == ["wrong", "limited", "right"]
+    assert [line.split(" | ")[2] for line in groups["Su 11301"][4:-1]] == ["wrong", "limited", "right"]
 
 
 def test_a_claim_is_a_sentence_that_opens_to_its_evidence():
