@@ -11,6 +11,17 @@ if TYPE_CHECKING:
 
 def setup(app: "Sphinx") -> dict[str, bool]:
     """Load the parts of the extension; Sphinx calls this."""
-    for part in ("formulas", "figures", "order", "typeset", "reference", "pages", "map", "head", "assets"):
+    for part in (
+        "formulas",
+        "figures",
+        "order",
+        "typeset",
+        "reference",
+        "pages",
+        "map",
+        "calculators",
+        "head",
+        "assets",
+    ):
         app.setup_extension(f"{__name__}.{part}")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -138,6 +138,8 @@ def _finish_page(page: str) -> str:
         f'<link rel="preload" as="font" type="font/{file.rsplit(".", 1)[1]}" href="{base}{file}" crossorigin>\n'
         for file in [ICONS, *fonts]
     )
+    if 'class="calculator"' in page:
+        links += f'<script type="module" src="{base}_static/calculators.js"></script>\n'
     links += f'<link rel="icon" type="image/svg+xml" href="{base}_static/favicon.svg">\n'
     return page.replace("</title>", f"</title>\n{links}", 1)
 

@@ -6,6 +6,7 @@ Skipped where there is no browser or no site; with SITE_REQUIRED set, both are d
 import functools
 import gzip
 import http.server
+import json
 import os
 import shutil
 import sys
@@ -16,15 +17,19 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import sync_playwright
 
+from optnotes import memory, schedules, weight_rms
+
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
 sys.path.insert(0, str(ROOT / "_ext"))
 
 from book.build import is_current  # noqa: E402
+from book.ledger import CLAIMS  # noqa: E402
 from book.notebooks import chapters, documents  # noqa: E402
 
 PAGES = [f"{document}.html" for document in documents(ROOT)]
 CHAPTERS = [f"chapters/{slug}.html" for slug in chapters(ROOT)]
+VERDICTS = json.loads((ROOT / CLAIMS).read_text(encoding="utf-8"))["verdicts"]
 VIEWPORTS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
@@ -282,3 +287,75 @@ def test_the_ledgers_are_narrowed_by_words_and_the_address_keeps_them(browser, o
     assert opened.page.locator("section.ledger tbody tr:visible").count() == len(left)
     assert opened.complaints == []
     opened.context.close()
+
+
+@pytest.fixture
+def landing(browser, origin):
+    """The first page, in a window of its own; nothing may complain while it is used."""
+    opened = Visit(browser, origin, "chapters/index.html", VIEWPORTS["desktop"], "light")
+    yield opened.page
+    assert opened.complaints == []
+    opened.context.close()
+
+
+def follow(page, name):
+    page.locator("article").get_by_role("link", name=name, exact=True).first.click()
+    page.wait_for_load_state("networkidle")
+
+
+def answer(page, calculator, **inputs):
+    form = page.locator(f"form[data-calculator={calculator}]")
+    for name, value in inputs.items():
+        field = form.locator(f"[name={name}]")
+        field.select_option(value) if name == "schedule" else field.fill(value)
+    return form.locator("output").inner_text()
+
+
+def test_somebody_learns_the_weight_rms_of_a_run(landing):
+    follow(landing, "weight RMS")
+    run = {"schedule": "cosine", "lr": "3e-4", "weight_decay": "0.1", "steps": "100000", "init_rms": "0.02"}
+    schedule = schedules.cosine(3e-4, 100_000)
+    expected = weight_rms.adamw(schedule, 0.1, 100_000, init_rms=0.02)[-1]
+    assert f"{expected:.4g}" in answer(landing, "weight-rms", **run)
+    assert "weight-rms.lr=3e-4" in landing.url
+
+
+def test_somebody_learns_the_rates_of_four_optimisers_at_twice_the_batch(landing):
+    follow(landing, "batch size")
+    text = answer(landing, "batch-size", batch_size="256", new_batch_size="512")
+    assert all(name in text for name in ("SGD", "SignSGD", "Adam", "Muon"))
+
+
+def test_somebody_learns_the_share_of_the_last_tenth_of_the_data(landing):
+    follow(landing, "memory")
+    text = answer(landing, "batch-memory", schedule="wsd", lr="3e-4", weight_decay="0.1", steps="100000")
+    weights = memory.batch_weights(schedules.wsd(3e-4, 100_000, decay_steps=10_000), 0.1, 100_000)
+    assert f"{100 * weights[-10_000:].sum():.3g} %" in text
+
+
+def test_somebody_learns_the_expected_maximum(landing):
+    follow(landing, "maximum")
+    assert "3.626082" in answer(landing, "expected-max", n="4096")
+    assert "`n` must be finite and lie in [1, inf), got 0.0" in answer(landing, "expected-max", n="0")
+
+
+def test_somebody_finds_every_error_of_an_essay_by_its_number(landing):
+    follow(landing, "Corrections")
+    landing.locator(".ledger-filter input").fill("11307")
+    rows = landing.locator("section.ledger tbody tr:visible")
+    assert rows.count() == sum("11307" in verdict["equation"] for verdict in VERDICTS)
+
+
+def test_somebody_reads_the_documentation_of_a_function(landing):
+    follow(landing, "adamw()")
+    assert "Return the RMS of the weights" in landing.locator("dl:has(> #optnotes\\.weight_rms\\.adamw)").inner_text()
+
+
+def test_somebody_takes_the_install_line_and_the_entry_to_cite(landing):
+    assert "pip install git+" in landing.locator("article").inner_text()
+    assert "@software{optimizer_notes," in landing.locator("article pre").all_inner_texts()[-1]
+
+
+def test_somebody_makes_a_pdf(landing):
+    landing.goto(landing.url.replace("index", "weight-rms"), wait_until="networkidle")
+    assert landing.pdf().startswith(b"%PDF")
