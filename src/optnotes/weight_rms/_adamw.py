@@ -54,10 +54,13 @@ def adamw(
 
     Domain
     ------
-    "exact" is exact for fixed v; rounding stays below 1e-16·min(steps, 1/ηλ). "slow" and "ode" leave O(ηλ), and
-    O(β₁/((1−β₁)τ)) where rates or weights change within τ steps, since the momentum lags. "closed-form" is the
-    source's: right for constant rates, 1 % too large for a linear or cosine decay at κ = 0.1, 36 % at κ = 3. For the
-    closed forms of the integral see `ode_solution`, for the noise of v `stationary`.
+    "exact" is exact for fixed v; AdamW itself, whose v is noisy, lies about 1.1 % lower at β = (0.9, 0.95). "slow" and
+    "ode" leave O(ηλ), and O(β₁/((1−β₁)τ)) where rates or weights change within τ steps, since the momentum lags.
+    "closed-form" is the source's: exact for constant rates but for O(ηλ), and 36 % too large at κ = 3 for a linear or
+    cosine decay to zero. For the closed forms of the integral see `ode_solution`, for the noise of v `stationary`.
+
+    Claims: `rms-package-path`, `rms-adamw-error`, `sched-recursion`, `sched-adamw-error`, `sched-integral-rate`,
+    `sched-fast-rate`, `sched-short-form-bad`.
 
     References
     ----------

@@ -39,8 +39,10 @@ def ode_solution(lr: Rate, weight_decay: float, t: ArrayLike, init_rms: float = 
 
     Domain
     ------
-    Solves the equation to 1e-14 (cosine: 1e-16·κ). A linear decay to 0 over T steps leaves
-    ρ → (√π/4)·√(η_max/T)/λ^{3/2}: a power law, not a collapse.
+    Solves the equation to 1e-11 or better. A linear decay to 0 from the plateau η_max/2λ leaves its share
+    (√π/2)·erf(x)/x of ρ, x² = 2κ, κ = λη_max T/2; for κ ≥ 3 that is the power law (√π/4)·√(η_max/T)/λ^{3/2}.
+
+    Claims: `sched-quadrature`, `sched-fall-share`, `sched-power-law-range`.
 
     References
     ----------

@@ -51,8 +51,10 @@ def sign_momentum(
 
     Domain
     ------
-    "exact" is exact for Gaussian gradients. The others are the source's mean field, at SNR = 0 too large by
-    1/√(log 2) = 1.20 as β₁ → 1.
+    "exact" is exact for Gaussian gradients and a momentum that has settled before the first step. The others are the
+    source's mean field: in equilibrium at SNR = 0 too large by the factor 1/√(log 2) as ηλ → 0, then β₁ → 1.
+
+    Claims: `rms-sign-path`, `rms-sign-constant`.
 
     References
     ----------
