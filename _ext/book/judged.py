@@ -49,7 +49,7 @@ def faults(call: Call) -> Iterator[str]:
     rival = call.options.get("rival")
     if rival is not None and "against" not in call.options:
         yield "a rival is another theory: say in words which, in `against`"
-    if rival is not None and any(map(_is_nudge, ast.walk(rival))):
+    if rival is not None and any(map(_is_nudge, _entries(rival))):
         yield "the rival is the right answer with a small error, which no theory says"
     if len(call.sides) == 2 and ast.dump(call.sides[0]) == ast.dump(call.sides[1]):
         yield "both sides are the same expression"
@@ -71,6 +71,21 @@ def _call(node: ast.Call) -> Call:
     )
     id = node.args[0].value if isinstance(node.args[0], ast.Constant) else ast.unparse(node.args[0])
     return Call(str(id), judge, sides, options)
+
+
+def _entries(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield the expressions that a rival consists of: itself, or what is in its lists and mappings."""
+    if isinstance(node, ast.List | ast.Tuple):
+        for part in node.elts:
+            yield from _entries(part)
+    elif isinstance(node, ast.Dict):
+        for part in node.values:
+            yield from _entries(part)
+    elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in {"array", "full", "Matrix"}:
+        for part in node.args:
+            yield from _entries(part)
+    else:
+        yield node
 
 
 def _is_nudge(node: ast.AST) -> bool:

@@ -125,6 +125,7 @@ def faults(arguments):
         ("agree, x, y, rtol=1e-9, rival=z", "say in words which"),
         ('agree, x, y, rtol=1e-9, rival=1.01 * y, against="w"', "right answer with a small error"),
         ('agree, x, y, rtol=1e-9, rival=y * (1 - 1e-9), against="w"', "right answer with a small error"),
+        ('agree, x, y, rtol=1e-9, rival={"a": [1.0, 1.01 * x]}, against="w"', "right answer with a small error"),
         ('bound, 0, x, y, rival=y + 1e-12, against="w"', "right answer with a small error"),
         ("agree, f(x), f(x), rtol=1e-9", "the same expression"),
         ("agree, 3e-4 * np.sqrt(4096), 0.0192, rtol=1e-3", "nothing is computed"),
@@ -144,6 +145,7 @@ def test_a_planted_fault_of_a_judge_is_found(arguments, fault):
         'agree, x, y, rtol=1e-9, rival=2 * y, against="both sides"',
         "agree, moments.rms(0.9), integrate(f), rtol=1e-9",
         "monte_carlo, run.mean, run.error, 0.5, resolution=0.01",
+        'agree, x, y, rtol=1e-9, rival=-np.sqrt(2 * a) * 0.9 / 0.1, against="the leading form"',
         'identity, x, y, rival=(1 - b) * y, against="one step"',
     ],
 )
