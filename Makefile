@@ -14,6 +14,8 @@ export OPENBLAS_NUM_THREADS := 1
 export PYTHONPATH := _ext
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Some containers set it; without compiled modules each of the many processes takes seconds longer to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The parts of a run of the tests. The plugin book.suite shows the progress and the summary.
 SITE_TESTS := $(wildcard tests/test_site.py tests/*/test_site.py)
