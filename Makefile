@@ -67,6 +67,8 @@ lock: ## renew requirements.lock from pyproject.toml (needs uv); tests/book/test
 		--no-header --no-annotate --quiet --upgrade pyproject.toml -o requirements.lock
 	echo optax | uv pip compile --universal --generate-hashes --python-version 3.11 -c requirements.lock \
 		--no-header --no-annotate --quiet --upgrade - -o tests/peers.lock
+	echo cosmic-ray | uv pip compile --universal --generate-hashes --python-version 3.11 -c requirements.lock \
+		--no-header --no-annotate --quiet --upgrade - -o tests/mutation.lock
 
 house: $(READY) ## draw the rooms of the package into .github/house.svg
 	@$(BIN)/python -m book house
