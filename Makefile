@@ -14,6 +14,8 @@ export OPENBLAS_NUM_THREADS := 1
 export PYTHONPATH := _ext
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Some containers set it; without compiled modules each of the many processes takes seconds longer to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The parts of a run of the tests. The plugin book.suite shows the progress and the summary.
 SITE_TESTS := $(wildcard tests/test_site.py tests/*/test_site.py)
@@ -65,6 +67,8 @@ lock: ## renew requirements.lock from pyproject.toml (needs uv); tests/book/test
 		--no-header --no-annotate --quiet --upgrade pyproject.toml -o requirements.lock
 	echo optax | uv pip compile --universal --generate-hashes --python-version 3.11 -c requirements.lock \
 		--no-header --no-annotate --quiet --upgrade - -o tests/peers.lock
+	echo cosmic-ray | uv pip compile --universal --generate-hashes --python-version 3.11 -c requirements.lock \
+		--no-header --no-annotate --quiet --upgrade - -o tests/mutation.lock
 
 house: $(READY) ## draw the rooms of the package into .github/house.svg
 	@$(BIN)/python -m book house

@@ -3,10 +3,14 @@
 `python -m book build|refresh|ledger` is the command line; `setup` makes the package a Sphinx extension.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+"""nbformat would import it to check addresses, which no notebook has; its grammar takes 1.5 s in each process."""
 
 
 def setup(app: "Sphinx") -> dict[str, bool]:

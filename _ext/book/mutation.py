@@ -16,6 +16,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -51,6 +52,7 @@ PASSED = (0, 5)
 """pytest's status where all tests passed, and where there are none: a file without doctests."""
 FATES = ("unit tests", "chapters", "timeout", "survived", "undecided", "equivalent")
 """What becomes of a fault: who noticed it first; undecided is one that the time left before all had seen it."""
+LATE = "the time was over"
 
 
 class MutationError(BookError):
@@ -119,6 +121,12 @@ class Record:
     fate: str = "undecided"
     by: str = ""
     seconds: float = 0.0
+    passed_tests: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the fault may go on to those whom it has not met."""
+        return self.fate == "undecided" and not self.by
 
 
 @dataclass
@@ -281,33 +289,66 @@ def examine(drawn: Iterator[Mutant], plan: Plan) -> list[Record]:
     MutationError
         The tests fail without any fault.
     """
-    listed, start = (
-        {(each.file, _bare(each.line), _bare(each.mutant)) for each in equivalents(plan.root)},
-        time.monotonic(),
-    )
-    stop = start + UNITS_SHARE * (plan.deadline - start)
-    records: list[Record] = []
-    lock, rounds = threading.Lock(), _Rounds(plan)
+    desk, rounds = _Desk(drawn, plan), _Rounds(plan)
 
     def work(_: int) -> None:
-        while time.monotonic() < min(stop, plan.deadline):
-            with lock:
-                if (mutant := next(drawn, None)) is None:
-                    return
-                record = Record(mutant)
-                records.append(record)
-            if (mutant.file, _bare(mutant.fault.before), _bare(mutant.fault.after)) in listed:
-                record.fate = "equivalent"
-            else:
-                _meet(record, rounds.tests(mutant.file), plan)
+        with _together(plan):
+            while time.monotonic() < plan.deadline and (record := desk.next()):
+                if record.passed_tests:
+                    _meet(record, rounds.chapters(record.mutant.file), plan)
+                    record.fate = "survived" if record.is_open else record.fate
+                elif record.is_open:
+                    _meet(record, rounds.tests(record.mutant.file), plan)
+                    desk.put_back(record)
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool, _together(plan):
         list(pool.map(work, range(WORKERS)))
-        through = [record for record in records if record.fate == "undecided" and not record.by]
-        list(pool.map(lambda record: _meet(record, rounds.chapters(record.mutant.file), plan), through))
-    for record in through:
-        record.fate = "survived" if record.fate == "undecided" and not record.by else record.fate
-    return records
+    return desk.close()
+
+
+@contextmanager
+def _together(plan: Plan) -> Iterator[None]:
+    """Let all workers end what they run as soon as one of them fails, or this process is asked to stop."""
+    try:
+        yield
+    except BaseException:
+        plan.deadline = 0.0
+        raise
+
+
+class _Desk:
+    """Hands out faults: new ones at first, then those that the tests let through, then new ones again."""
+
+    def __init__(self, drawn: Iterator[Mutant], plan: Plan) -> None:
+        self._drawn, self._lock, self._records, self._waiting = drawn, threading.Lock(), list[Record](), list[Record]()
+        self._listed = {(each.file, _bare(each.line), _bare(each.mutant)) for each in equivalents(plan.root)}
+        start = time.monotonic()
+        self._turn = start + UNITS_SHARE * (plan.deadline - start)
+
+    def next(self) -> Record | None:
+        """Return the record of the next fault; None when there is none left."""
+        with self._lock:
+            if self._waiting and time.monotonic() > self._turn:
+                return self._waiting.pop(0)
+            if mutant := next(self._drawn, None):
+                self._records.append(Record(mutant))
+                if (mutant.file, _bare(mutant.fault.before), _bare(mutant.fault.after)) in self._listed:
+                    self._records[-1].fate = "equivalent"
+                return self._records[-1]
+            return self._waiting.pop(0) if self._waiting else None
+
+    def put_back(self, record: Record) -> None:
+        """Take a fault back that no test has noticed."""
+        with self._lock:
+            if record.is_open:
+                record.passed_tests = True
+                self._waiting.append(record)
+
+    def close(self) -> list[Record]:
+        """Return all records; the time is over for those that still wait."""
+        for record in self._waiting:
+            record.by = LATE
+        return self._records
 
 
 class _Rounds:
@@ -337,6 +378,8 @@ def _meet(record: Record, rounds: Sequence[Sequence[Path]], plan: Plan) -> None:
     try:
         for part in rounds:
             limit = SLACK + PATIENCE * sum(_baseline(target, copy, plan) for target in part)
+            if time.monotonic() > plan.deadline:
+                raise _OutOfTimeError
             record.mutant.plant(copy)
             run = plan.runner(copy, part, limit, plan.deadline)
             (copy / record.mutant.file).write_bytes(original)
@@ -345,7 +388,7 @@ def _meet(record: Record, rounds: Sequence[Sequence[Path]], plan: Plan) -> None:
                 _close(record, run, part[0])
                 break
     except _OutOfTimeError:
-        record.by = "the time was over"
+        record.by = LATE
     finally:
         (copy / record.mutant.file).write_bytes(original)
         plan.copies.put(copy)
@@ -384,11 +427,12 @@ def _baseline(target: Path, copy: Path, plan: Plan) -> float:
 
 
 def _measured(target: Path, copy: Path, plan: Plan) -> float:
+    if time.monotonic() > plan.deadline:
+        raise _OutOfTimeError
     run = plan.runner(copy, [target], float("inf"), plan.deadline)
     if run.end == "stopped":
         raise _OutOfTimeError
     if run.end != "passed":
-        plan.deadline = 0.0
         raise MutationError(f"{target} fails without any fault: {run.said}")
     return run.seconds
 

@@ -16,7 +16,7 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from . import cache
-from .compare import describe, outputs_deviation
+from .compare import Deviation, describe, outputs_deviation
 from .execute import environment
 from .ledger import MIMES
 from .nbval_kernel import Kernel, KernelDiedError
@@ -103,6 +103,7 @@ class ChapterCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
         super().__init__(*args, **options)
         self.output_timeout = 30  # between a cell's reply and its outputs, on a busy machine
         self.not_run, self.raised, self.deviation = False, "", ""
+        self.compared: Deviation | None = None
 
     def setup(self) -> None:
         """Do without nbval's expectation that cells after a timeout fail."""
@@ -150,7 +151,7 @@ class ChapterCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
 
     def compare_outputs(self, test: list[Any], ref: list[Any], skip_compare: object = None) -> bool:  # noqa: ARG002
         """Return whether fresh outputs agree with the stored ones; note by how much they do not."""
-        deviation = outputs_deviation(ref, test)
+        self.compared = deviation = outputs_deviation(ref, test)
         self.deviation, self.comparison_traceback = "", []
         if deviation.fails:
             self.deviation, *self.comparison_traceback = describe(ref, test)

@@ -13,17 +13,16 @@ from typing import Any
 
 import psutil
 import pytest
-from nbval.plugin import IPyNbCell
 
-from .compare import outputs_deviation
 from .ledger import MIMES
+from .nbval_cells import ChapterCell
 from .rows import ROWS
 
 Event = dict[str, Any]
 """One line of the file: of kind `collected` or `test`."""
 CELL = "book.observe"
 OTHER = 1e9
-"""Stands for a word or a formula that differs, which is infinitely far off: JSON has no infinity."""
+"""Stands for what is infinitely far off, such as a word that differs: JSON has no infinity."""
 MESSAGE = 4000
 """Characters of a failure's text that are kept."""
 
@@ -40,7 +39,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave printed outputs out of the judgement where only assertions count."""
     if config.getoption("assertions_only"):
         for item in items:
-            if isinstance(item, IPyNbCell):
+            if isinstance(item, ChapterCell):
                 item.options = {"check": False, "skip": False, "check_exception": False}
 
 
@@ -50,7 +49,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach to a cell's report what the cell showed; reports travel from the workers to the main process."""
     report = yield
-    if isinstance(item, IPyNbCell) and call.when == "call":
+    if isinstance(item, ChapterCell) and call.when == "call":
         report.user_properties.append((CELL, _cell(item)))
     return report
 
@@ -110,14 +109,15 @@ def _attached(report: pytest.TestReport) -> Event:
     return next((cell for name, cell in report.user_properties if name == CELL and isinstance(cell, dict)), {})
 
 
-def _cell(item: IPyNbCell) -> Event:
+def _cell(item: ChapterCell) -> Event:
     fresh = item.test_outputs or []
     cell = {"cell": item.cell_num, **{kind: _shown(fresh, kind) for kind in MIMES}}
     if item.cell_num == 0:
         cell["without"] = without_row(item.parent.kernel)
-    if item.options["check"]:
-        deviation = outputs_deviation(item.cell.outputs, fresh)
-        cell |= {"used": min(deviation.worst, OTHER), "what": str(deviation)}
+    if item.compared:
+        cell |= {"used": min(item.compared.worst, OTHER), "what": str(item.compared)}
+    elif item.options["check"]:
+        cell |= {"used": OTHER, "what": "it did not run to its end"}
     return cell
 
 

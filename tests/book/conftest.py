@@ -22,36 +22,40 @@ from book.notebooks import METADATA  # noqa: E402
 collect_ignore = ["test_faults.py"] if sys.platform == "win32" else []
 """The faults are set off by signals and limits that Windows does not have."""
 
-QUICK = """
-from .notebooks import documents
+STAND_IN = """
+import pathlib, subprocess, sys, time
+
+from book.notebooks import documents
 
 
-def render(stage, output, log, pages, record):
+def main():
+    stage, output = map(pathlib.Path, (sys.argv[2], sys.argv[4]))
+    if pathlib.Path("hold").exists():
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "katex"])
+        time.sleep(600)
     site = output / "_build" / "html"
     for document in documents(stage):
         path = site / f"{document}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         source = next(stage.glob(f"{document}.*"))
         path.write_text(f"<html><body><pre>{source.read_text()}</pre></body></html>")
-    return site
 """
-"""Stands in for Sphinx, which takes ten seconds, where a fault strikes before it."""
+"""Stands in for Jupyter Book, which takes ten seconds; where there is a file `hold`, its renderer does not end."""
 
 
 class SmallBook:
     """A book of few chapters in a folder of its own, built by a copy of the build."""
 
-    def __init__(self, root: Path, quick: bool) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self.started: list[subprocess.Popen] = []
-        for tree in ("_ext", "src"):
-            shutil.copytree(ROOT / tree, root / tree)
-        if quick:
-            (root / "_ext" / "book" / "render.py").write_text(QUICK)
-        shutil.copy(ROOT / "_config.yml", root)
-        (root / "references.bib").write_text("")
-        (root / "chapters").mkdir()
-        (root / "chapters" / "index.md").write_text("# A small book\n\nIt has a formula, $1 + 1 = 2$.\n")
+        if not root.exists():
+            for tree in ("_ext", "src"):
+                shutil.copytree(ROOT / tree, root / tree)
+            shutil.copy(ROOT / "_config.yml", root)
+            (root / "references.bib").write_text("")
+            (root / "chapters").mkdir()
+            (root / "chapters" / "index.md").write_text("# A small book\n\nIt has a formula, $1 + 1 = 2$.\n")
 
     def write(self, **chapters: list[str]) -> None:
         """Make the chapters, each from the sources of its cells, the contents of the book."""
@@ -139,16 +143,35 @@ class SmallBook:
         return made | {path.name for path in self.root.rglob("*.part")}
 
 
-@pytest.fixture
-def book(tmp_path):
-    """A book whose pages are made without Sphinx."""
-    small = SmallBook(tmp_path, quick=True)
-    yield small
-    small.end()
+@pytest.fixture(scope="session")
+def copied(tmp_path_factory):
+    """Gives copies of one small book that is built, and whose pages are made without Sphinx."""
+    built = SmallBook(tmp_path_factory.mktemp("built") / "book")
+    built.module("../jupyter_book/__init__.py", "")
+    built.module("../jupyter_book/cli/main.py", STAND_IN)
+    built.write(one=["1"])
+    status, said = built.run()
+    assert status == 0, said
+
+    @contextlib.contextmanager
+    def copy(folder):
+        small = SmallBook(shutil.copytree(built.root, folder / "book"))
+        try:
+            yield small
+        finally:
+            small.end()
+
+    return copy
 
 
 @pytest.fixture
-def whole_book(tmp_path):
-    small = SmallBook(tmp_path, quick=False)
-    yield small
-    small.end()
+def book(copied, tmp_path):
+    with copied(tmp_path) as small:
+        yield small
+
+
+@pytest.fixture
+def whole_book(book):
+    """A small book whose pages Sphinx makes."""
+    shutil.rmtree(book.root / "src" / "jupyter_book")
+    return book

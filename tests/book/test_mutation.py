@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 from itertools import islice
 from pathlib import Path
@@ -227,6 +228,43 @@ def test_what_the_time_did_not_reach_is_told(root):
     assert "\nundecided: src/optnotes/alpha.py:2 (Number)" in list(summary(records, {"alpha": 9, "beta": 5}, 1))
     assert "5 of 14 were drawn in the time" in list(summary(records, {"alpha": 9, "beta": 5}, 1))
     assert examine(all_mutants(root), plan(root / "..", run, seconds=-1, copies=0)) == []
+
+
+def test_time_that_the_chapters_leave_goes_to_more_faults(root, monkeypatch):
+    monkeypatch.setattr(mutation, "UNITS_SHARE", 0.0)
+    runner = noticing("test_alpha.py")
+    records = examine(all_mutants(root), plan(root, runner))
+    assert len(records) == len(list(all_mutants(root)))
+    assert {record.fate for record in records} == {"unit tests", "survived"}
+
+
+def test_nothing_starts_after_the_time(root):
+    late = plan(root, noticing("test_alpha.py"))
+
+    def run(*_):
+        late.deadline = 0.0
+        run.runs += 1
+        return Run("passed", 1.0)
+
+    run.runs, late.runner = 0, run
+    records = examine(all_mutants(root), late)
+    assert {(record.fate, record.by) for record in records} == {("undecided", "the time was over")}
+    assert run.runs <= mutation.WORKERS
+
+
+def test_a_worker_that_raises_ends_the_others(root):
+    def run(*_):
+        if not stopped.is_set():
+            stopped.set()
+            raise KeyboardInterrupt
+        while time.monotonic() < interrupted.deadline:
+            time.sleep(0.01)
+        return Run("stopped", 1.0)
+
+    stopped, interrupted = threading.Event(), plan(root, run)
+    with pytest.raises(KeyboardInterrupt):
+        examine(all_mutants(root), interrupted)
+    assert interrupted.deadline == 0.0
 
 
 def test_tests_that_fail_without_a_fault_end_the_run(root):

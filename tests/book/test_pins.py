@@ -47,10 +47,11 @@ def test_every_locked_package_has_a_hash_and_no_address(lock):
     assert "://" not in lock
 
 
-def test_the_peers_share_the_versions_of_the_lock():
-    shared = {name for name, _ in re.findall(r"^([a-z0-9-]+)==([^ ;]+)", LOCKS[1], flags=re.MULTILINE)} & set(locked())
-    assert {"numpy", "scipy"} <= shared
-    assert all(f"\n{name}=={locked()[name]}" in "\n" + LOCKS[1] for name in shared)
+@pytest.mark.parametrize(("lock", "some"), [(LOCKS[1], {"numpy", "scipy"}), (LOCKS[2], {"parso"})])
+def test_what_is_installed_besides_shares_the_versions_of_the_lock(lock, some):
+    shared = {name for name, _ in re.findall(r"^([a-z0-9-]+)==([^ ;]+)", lock, flags=re.MULTILINE)} & set(locked())
+    assert some <= shared
+    assert all(f"\n{name}=={locked()[name]}" in "\n" + lock for name in shared)
 
 
 def test_jupyter_book_stays_below_2():

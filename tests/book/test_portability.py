@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nbformat.v4 import new_output
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "_ext"), str(Path(__file__).parent)]
@@ -107,11 +108,14 @@ def test_a_kernel_that_did_not_get_the_variables_of_its_row_is_noticed(monkeypat
     assert "OPENBLAS_CORETYPE" in observe.without_row(kernel)
 
 
-def test_noise_is_told_by_its_share_and_a_change_fails_the_row(tmp_path, capsys):
+def test_noise_is_told_by_its_share_text_between_outputs_has_none_and_a_change_fails_the_row(tmp_path, capsys):
     books = {
         "noise": chapter(("2 / 3", "0.6666666666667"), ("'word'", "'word'")),
         "change": chapter(("2 / 3", "0.66666667333")),
+        "streams": chapter(("print(1)\ndisplay(2)\nprint(3)\n4", "4"), ("1 / 0", "1")),
     }
+    shown = [new_output("stream", text="1\n"), new_output("display_data", data={"text/plain": "2"})]
+    books["streams"].cells[0].outputs[:0] = [*shown, new_output("stream", text="3\n")]
     root = small_checkout(tmp_path, books, "def test_one():\n    assert 1 == 2\n")
     with pytest.raises(PortabilityError, match=r'failed: native; .*ROWS="native"'):
         portability(root, ["native"])
@@ -119,12 +123,15 @@ def test_noise_is_told_by_its_share_and_a_change_fails_the_row(tmp_path, capsys)
     (noise,) = [cell for cell in report["cells"] if cell["chapter"] == "noise"]
     assert noise["cell"] == 0
     assert noise["used"] == pytest.approx(5e-5, rel=0.1)  # 3.3e-14 of 6.7e-10
+    (broken,) = [cell for cell in report["cells"] if cell["chapter"] == "streams"]
+    assert (broken["cell"], broken["what"]) == (1, "it did not run to its end")
     assert {failure["id"].split("::")[0] for failure in report["failures"]} == {
         "chapters/change.ipynb",
+        "chapters/streams.ipynb",
         "tests/test_one.py",
     }
     out = capsys.readouterr().out
-    assert "native: 3 of 3 files done" in out.replace("portability: ", "")
+    assert "native: 4 of 4 files done" in out.replace("portability: ", "")
     assert "FAILED chapters/change.ipynb::Cell 0" in out
 
 

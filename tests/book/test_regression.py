@@ -16,14 +16,25 @@ from optnotes.claims import Chapter
 ROOT = Path(__file__).parents[2]
 
 
-def run_nbval(folder: Path, *, package: Path = ROOT / "src", timeout: int = 60) -> str:
-    """Run the notebooks of a folder as `make test` does, and return pytest's report, one line per cell."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--color=no", "--nbval"]
-    options = ["--nbval-current-env", f"--nbval-cell-timeout={timeout}", f"--rootdir={folder}", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT / '_ext'}", "OMP_NUM_THREADS": "1"}
+def place(root: Path, **notebooks: list[nbformat.NotebookNode]) -> Path:
+    """Lay out chapters beside a copy of the package, and return their folder."""
+    shutil.copytree(ROOT / "src", root / "src")
+    (root / "chapters").mkdir()
+    shutil.copy(ROOT / "chapters" / "conftest.py", root / "chapters")
+    for name, cells in notebooks.items():
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), root / "chapters" / f"{name}.ipynb")
+    return root / "chapters"
+
+
+def run_nbval(root: Path, *folders: Path) -> str:
+    """Run the notebooks of the folders by the rules of `make test`, and return pytest's report, one line per cell."""
+    command = [sys.executable, "-m", "pytest", "-p", "book", "-q", "-rA", "-p", "no:cacheprovider", "--nbval"]
+    options = ["--nbval-current-env", "--nbval-cell-timeout=60", "--color=no", "--import-mode=importlib"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "_ext"), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [*command, *options], capture_output=True, text=True, env=environment, cwd=folder, check=False
-    ).stdout
+        [*command, *options, f"--rootdir={root}", *map(str, folders)],
+        capture_output=True, text=True, env=environment, cwd=root, check=False,
+    ).stdout  # fmt: skip
 
 
 def cell(source: str, stored: str = "", mime: str = "text/plain", count: int | None = 1) -> nbformat.NotebookNode:
@@ -33,35 +44,31 @@ def cell(source: str, stored: str = "", mime: str = "text/plain", count: int | N
 
 LATEX = "from IPython.display import display; display({'text/latex': '$%s$'}, raw=True)"
 
-NOTEBOOKS = {
-    "noise": [cell("1 + 1e-12", "'x'"), cell("2 / 3", "0.6666666666661")],
-    "change": [cell("2 / 3", "0.66666667333")],
-    "layout": [
-        cell("import numpy as np; np.array([[1.0, 0.0], [0.25, 1e3]])", "array([[1.00e+00, -1e-17], [0.25, 1000.]])")
-    ],
-    "shape": [cell("import numpy as np; np.array([[1.0, 0.0], [0.25, 1e3]])", "array([1.0, 0., 0.25, 1000.])")],
-    "sign": [cell("import numpy as np; np.array([1.5, -2.5])", "array([1.5, 2.5])")],
-    "integer": [cell("10**12 + 1", "1000000000002")],
-    "word": [cell("'slope -2.000'", "'Slope -2.000'")],
-    "latex": [cell(LATEX % "1.5 x", "$1.5 x$", "text/latex")],
-    "wrong-latex": [cell(LATEX % "1.5 x", "$1.5000000000001 x$", "text/latex")],
-    "align": [
-        cell(
-            LATEX.replace("$%s$", "%s") % r"\\begin{align} 1.5 \\end{align}",
-            r"\begin{align} 1.5000000000001 \end{align}",
-            "text/latex",
-        )
-    ],
-    "ignored": [cell("# PYTEST_VALIDATE_IGNORE_OUTPUT\n1", "2")],
-    "stderr": [cell("import warnings; warnings.warn('new')")],
-    "dead-kernel": [cell("import os; os._exit(1)"), cell("1", "1"), cell("2", "2")],
-    "claim": [
-        cell(
-            "from optnotes import checks\nfrom optnotes.claims import Chapter\n"
-            "repr(Chapter('demo').claim('two-is-two', '$2$', checks.agree, 2.0, 2.0, rtol=1e-9, rival=3.0))",
-            "'claim two-is-two: exact (within 1e-06); rival rejected; source: new'",
-        )
-    ],
+CELLS = {
+    "noise": cell("1 + 1e-12", "1.000000000001"),
+    "more noise": cell("2 / 3", "0.6666666666661"),
+    "change": cell("2 / 3", "0.66666667333"),
+    "layout": cell(
+        "import numpy as np; np.array([[1.0, 0.0], [0.25, 1e3]])", "array([[1.00e+00, -1e-17], [0.25, 1000.]])"
+    ),
+    "shape": cell("import numpy as np; np.array([[1.0, 0.0], [0.25, 1e3]])", "array([1.0, 0., 0.25, 1000.])"),
+    "sign": cell("import numpy as np; np.array([1.5, -2.5])", "array([1.5, 2.5])"),
+    "integer": cell("10**12 + 1", "1000000000002"),
+    "word": cell("'slope -2.000'", "'Slope -2.000'"),
+    "latex": cell(LATEX % "1.5 x", "$1.5 x$", "text/latex"),
+    "wrong-latex": cell(LATEX % "1.5 x", "$1.5000000000001 x$", "text/latex"),
+    "align": cell(
+        LATEX.replace("$%s$", "%s") % r"\\begin{align} 1.5 \\end{align}",
+        r"\begin{align} 1.5000000000001 \end{align}",
+        "text/latex",
+    ),
+    "ignored": cell("# PYTEST_VALIDATE_IGNORE_OUTPUT\n1", "2"),
+    "stderr": cell("import warnings; warnings.warn('new')"),
+    "claim": cell(
+        "from optnotes import checks\nfrom optnotes.claims import Chapter\n"
+        "repr(Chapter('demo').claim('two-is-two', '$2$', checks.agree, 2.0, 2.0, rtol=1e-9, rival=3.0))",
+        "'claim two-is-two: exact (within 1e-06); rival rejected; source: new'",
+    ),
 }
 CLAIM = """from optnotes import checks
 from optnotes.claims import Chapter
@@ -76,27 +83,55 @@ def claim_cell(stored: float, fresh: float) -> nbformat.NotebookNode:
     return nbformat.v4.new_code_cell(CLAIM % fresh, execution_count=1, outputs=[shown])
 
 
-NOTEBOOKS["figure-noise"] = [claim_cell(1.0245000000005, 1.0244999999995)]  # at the tie of 2.4 and 2.5 %
-NOTEBOOKS["figure-change"] = [claim_cell(1.0245, 1.0245001)]
-NOTEBOOKS["tagged"] = [cell("1", "2")]
-NOTEBOOKS["tagged"][0].metadata["tags"] = ["nbval-ignore-output"]
-NOTEBOOKS["skipped"] = [cell("# NBVAL_SKIP\n1", "2")]
-NOTEBOOKS["noise"][0].outputs[0]["data"]["text/plain"] = "1.000000000001"
+CELLS["figure-noise"] = claim_cell(1.0245000000005, 1.0244999999995)  # at the tie of 2.4 and 2.5 %
+CELLS["figure-change"] = claim_cell(1.0245, 1.0245001)
+CELLS["tagged"] = cell("1", "2")
+CELLS["tagged"].metadata["tags"] = ["nbval-ignore-output"]
+CELLS["skipped"] = cell("# NBVAL_SKIP\n1", "2")
+DEAD = [cell("import os; os._exit(1)"), cell("1", "1"), cell("2", "2")]
+
+PROBE = [
+    cell(
+        "import numpy as np\nfrom scipy.special import ndtr\nfrom optnotes import checks, extremes\n"
+        "from optnotes.claims import Chapter\nchapter = Chapter('probe')"
+    ),
+    cell(
+        "z = np.linspace(0.5, 6, 12)\n"
+        "def density(n): return n * ndtr(z) ** (n - 1) * np.exp(-z**2 / 2) / np.sqrt(2 * np.pi)\n"
+        "repr(chapter.claim('density', '$p$', checks.agree, extremes.max_pdf(z, 4096), density(4096), rtol=1e-11,\n"
+        "                   rival=density(4097)))",
+        "'claim density: exact (within 1e-11); rival rejected; source: new'",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("chapters")
-    shutil.copy(ROOT / "chapters" / "conftest.py", folder)
-    for name, cells in NOTEBOOKS.items():
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
-    return run_nbval(folder)
+def reports(tmp_path_factory):
+    """What one run says of each book: one with planted differences, one with a fault in the package, one without."""
+    root = tmp_path_factory.mktemp("books")
+    sound = place(root / "sound", probe=PROBE)
+    faulty = place(root / "faulty", probe=PROBE)
+    module = root / "faulty" / "src" / "optnotes" / "extremes" / "_distribution.py"
+    assert "2 * math.pi" in module.read_text(), "the fault is planted in what the module says"
+    module.write_text(module.read_text().replace("2 * math.pi", "3 * math.pi"))
+    planted = place(root / "planted", cells=list(CELLS.values()), dead=DEAD)
+    return run_nbval(root, sound, faulty, planted)
 
 
-@pytest.mark.parametrize("name", ["noise", "latex", "layout", "figure-noise"])
+@pytest.fixture(scope="module")
+def report(reports):
+    return {name: _outcome(reports, f"planted/chapters/cells.ipynb::Cell {k}") for k, name in enumerate(CELLS)}
+
+
+def _outcome(reports: str, test: str) -> str:
+    """The one word that the list at the end has for a test."""
+    (word,) = re.findall(rf"^(PASSED|FAILED|ERROR|SKIPPED) {re.escape(test)}(?: |$)", reports, flags=re.MULTILINE)
+    return word
+
+
+@pytest.mark.parametrize("name", ["noise", "more noise", "latex", "layout", "figure-noise"])
 def test_rounding_noise_passes(report, name):
-    assert f"PASSED {name}.ipynb::Cell 0" in report
-    assert f"FAILED {name}.ipynb" not in report
+    assert report[name] == "PASSED"
 
 
 FAULTS = ["change", "shape", "sign", "integer", "word", "wrong-latex", "align", "stderr", "claim", "figure-change"]
@@ -104,50 +139,31 @@ FAULTS = ["change", "shape", "sign", "integer", "word", "wrong-latex", "align", 
 
 @pytest.mark.parametrize("name", [*FAULTS, "ignored", "tagged", "skipped"])
 def test_a_planted_difference_fails(report, name):
-    assert f"FAILED {name}.ipynb::Cell 0" in report
+    assert report[name] == "FAILED"
 
 
-def test_every_cell_after_a_dead_kernel_fails(report):
-    assert all(f"{outcome} dead-kernel.ipynb::Cell {k}" in report for k, outcome in enumerate(["FAILED"] * 3))
+def test_every_cell_after_a_dead_kernel_fails(reports):
+    assert [_outcome(reports, f"planted/chapters/dead.ipynb::Cell {k}") for k in range(3)] == ["FAILED"] * 3
 
 
-def test_a_failure_names_notebook_cell_claim_and_both_outputs(report):
-    assert "claim.ipynb, cell 0, claims: two-is-two" in report
-    assert "within 1e-06" in report
-    assert "within 1e-09" in report
+def test_a_failure_names_notebook_cell_claim_and_both_outputs(reports):
+    assert f"cells.ipynb, cell {list(CELLS).index('claim')}, claims: two-is-two" in reports
+    assert "within 1e-06" in reports
+    assert "within 1e-09" in reports
 
 
-def test_a_failure_says_which_number_moved_and_by_how_much(report):
-    assert "number 2, at index 1: 2.5 stored, -2.5 found, 2 relative, 2e+09 × the tolerance" in report
+def test_a_failure_says_which_number_moved_and_by_how_much(reports):
+    assert "number 2, at index 1: 2.5 stored, -2.5 found, 2 relative, 2e+09 × the tolerance" in reports
     assert re.search(
-        r"figure of claim about-one: 0.024[45]\d* stored, 0.0245001\d* found, 1e-07 apart, .* × the noise", report
+        r"figure of claim about-one: 0.024[45]\d* stored, 0.0245001\d* found, 1e-07 apart, .* × the noise", reports
     )
 
 
-@pytest.fixture(scope="module")
-def run_chapter(tmp_path_factory):
-    def run(fault: tuple[str, str]) -> str:
-        folder = tmp_path_factory.mktemp("book")
-        package = shutil.copytree(ROOT / "src", folder / "src")
-        module = package / "optnotes" / "extremes" / "_distribution.py"
-        assert fault[0] in module.read_text(), "the fault is planted in what the module says"
-        module.write_text(module.read_text().replace(*fault))
-        (folder / "chapters").mkdir()
-        for name in ("conftest.py", "maximum-of-normals.ipynb"):
-            shutil.copy(ROOT / "chapters" / name, folder / "chapters")
-        return run_nbval(folder / "chapters", package=package)
-
-    return run
+def test_a_wrong_factor_in_a_helper_turns_the_chapter_red_and_names_the_claim(reports):
+    assert _outcome(reports, "faulty/chapters/probe.ipynb::Cell 1") == "FAILED"
+    assert "claim density of probe fails: the routes differ by" in reports
+    assert re.search(r"relative, [\d.e+]+ × the tolerance 1e-11 at index .*: .* against ", reports)
 
 
-def test_a_wrong_factor_in_a_helper_turns_the_chapter_red_and_names_the_claims(run_chapter):
-    report = run_chapter(("2 * math.pi", "3 * math.pi"))
-    assert "claim package-density of maximum-of-normals fails: the routes differ by" in report
-    assert re.search(r"relative, [\d.e+]+ × the tolerance 1e-11 at index .*: .* against ", report)
-    assert "claim package-mode of maximum-of-normals fails" in report
-
-
-def test_without_the_fault_the_same_run_is_green(run_chapter):
-    report = run_chapter(("2 * math.pi", "2 * math.pi"))
-    assert "FAILED" not in report
-    assert "PASSED maximum-of-normals.ipynb::Cell 0" in report
+def test_without_the_fault_the_same_chapter_is_green(reports):
+    assert _outcome(reports, "sound/chapters/probe.ipynb::Cell 1") == "PASSED"
