@@ -37,6 +37,7 @@ def max_cdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
     Domain
     ------
     Exact. Relative error about 2e-16 |log P|, or that of moving z by one unit in its last place, whichever is larger.
+    Claims: `package-cdf`.
 
     References
     ----------
@@ -74,6 +75,7 @@ def max_pdf(z: ArrayLike, n: ArrayLike) -> float | FloatArray:
     Domain
     ------
     Exact. Relative error about 2e-16 |log p|, or that of moving z by one unit in its last place, whichever is larger.
+    Claims: `package-density`, `density-area`.
 
     References
     ----------
@@ -115,6 +117,7 @@ def max_ppf(q: ArrayLike, n: ArrayLike) -> float | FloatArray:
     ------
     Exact, with an error below 1e-15 max(1, |z|). The quantile q = exp(−e^(−γ)) = 0.5704, where the Gumbel law has its
     mean, approximates `expected_max`: 1.2 % above it at n = 100, 0.04 % at 1e10.
+    Claims: `package-ppf`, `gumbel-quantile-error`.
 
     References
     ----------
@@ -155,6 +158,7 @@ def mode_max(n: ArrayLike) -> float | FloatArray:
     ------
     Exact for every n, 0 at n = 1; measured relative error below 1e-14. As an approximation of the mean it is low by
     γ/z in the limit, reached like the reciprocal of log n: by 0.32/z at n = 100 and 0.52/z at 1e10.
+    Claims: `package-mode`, `mean-minus-mode`, `mean-minus-mode-sizes`, `mode-error`.
 
     References
     ----------

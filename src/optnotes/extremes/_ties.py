@@ -53,9 +53,10 @@ def tie_probability(n: ArrayLike, dtype: object, after: Literal["logits", "exp"]
 
     Domain
     ------
-    Exact; subnormal numbers are kept and −0 equals +0. Relative error below 1e-14 for n ≤ 1e308, and about
-    1e-16 log n beyond. Overflow never matters: a maximum beyond 448 has a probability below e^(−350) for every
-    allowed n. The exponential is taken as exact before it is rounded.
+    Exact for independent variables of variance 1; subnormal numbers are kept and −0 equals +0. Relative error below
+    1e-14 up to n = 1e100, and some roundings of log n beyond. Overflow never matters: no allowed n takes the maximum
+    near the end of a format. The exponential is taken as exact before it is rounded.
+    Claims: `tie-exact`, `tie-after-exp-exact`, `tie-both-sampled`, `tie-narrow`.
 
     References
     ----------

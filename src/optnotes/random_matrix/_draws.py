@@ -34,10 +34,11 @@ def sample_singular_extremes(n: int, m: int, size: int, rng: np.random.Generator
 
     Domain
     ------
-    Exact law but for the cut of the bidiagonal model to its top corner (2e-10 Tracy–Widom scales at most in 17,000
-    draws of 3000×3000, 3e-14 in the mean) and rounding (ε n^{2/3} scales). Where the corner of σ_min is too large,
-    near-square matrices above all, σ_min is drawn from an independent smaller matrix with the same n − m and
-    rescaled: its distribution function is off by less than 1e-7, and its weak dependence on σ_max is lost.
+    Exact law but for the cut of the bidiagonal model to its top corner (1e-9 Tracy–Widom scales at most in 1500 draws
+    of 2000×2000) and rounding (ε n^{2/3} scales). Where the corner of σ_min is too large, near-square matrices above
+    all, σ_min is drawn from an independent smaller matrix with the same n − m and rescaled: its distribution function
+    is off by less than 1e-7, and its weak dependence on σ_max is lost.
+    Claims: `sn-corner`, `sn-reduced`, `sn-two-samples-0`, `sn-two-samples-1`.
 
     References
     ----------
