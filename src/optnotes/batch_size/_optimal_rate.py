@@ -174,8 +174,9 @@ def adam(
 
     Domain
     ------
-    Stationary moments, so a gradient that hardly changes within the memory of v. Exact: Gaussian noise, to 1e-12; one
-    or two milliseconds per coordinate and batch size.
+    The greedy rate of one step: stationary moments, so a gradient that hardly changes within the memory of v. Exact:
+    Gaussian noise, to 1e-12; one or two milliseconds per coordinate and batch size.
+    Claims: `ema-package-adam`, `ema-rms-exact`, `ema-mean-exact`.
 
     References
     ----------
