@@ -32,8 +32,8 @@ def momentum_variance(beta1: ArrayLike, std: ArrayLike) -> FloatArray:
 
     Domain
     ------
-    Exact for uncorrelated gradients of one variance and any distribution, once β₁^{2t} has faded. It is the noise of one
-    step: steps are correlated, and the noise of a run at a fixed learning rate hardly depends on β₁.
+    Exact for uncorrelated gradients of one variance and any distribution, once the start has faded. It is the noise of
+    one step: steps are correlated, and the noise of a run at a fixed learning rate hardly depends on β₁.
     Claims: `ema-variance`, `ema-memory-sum`, `ema-sgdm-stationary`.
 
     References
