@@ -1,8 +1,9 @@
 """Optimal learning rate against batch size for SGD, SignSGD, SoftSignSGD, Adam and Muon on a local quadratic problem.
 
 Every law is one ratio: with update φ̃ the loss falls by η a − η² b/2 on average, a = E[φ̃]ᵀg and b = tr(E[φ̃φ̃ᵀ]H), so
-η* = a/b and the largest decrease is a²/(2b). The optimisers differ in two moments of φ̃. Momentum divides the noise by
-(1+β₁)/(1−β₁). Chapters `optimal-learning-rate`, `mean-field`, `muon-batch-size` and `momentum-and-ema` use the module.
+η* = a/b and the largest decrease is a²/(2b). The optimisers differ in two moments of φ̃. Momentum divides the noise of
+one step, at a gradient that stands still, by (1+β₁)/(1−β₁). Chapters `optimal-learning-rate`, `mean-field`,
+`muon-batch-size` and `momentum-and-ema` use the module.
 """
 
 from ._decrease import StepsAndExamples, expected_decrease, steps_and_examples

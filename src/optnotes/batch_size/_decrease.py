@@ -89,7 +89,7 @@ def steps_and_examples(batch_size: ArrayLike, noise_scale: float, steps_min: flo
     ----------
     {batch_size}
     noise_scale : float, ≥ 0
-        𝓑_noise, or c𝓑_noise with momentum, in examples.
+        𝓑_noise, in examples. Without momentum: c𝓑_noise is the scale of one step, not of a run.
     steps_min : float, > 0
         Steps S_min without noise.
 

@@ -50,6 +50,8 @@ def adam_update_rms(
     At β = (0.9, 0.95) the mean field is 1.5 % too high at SNR 0 and 2.8 % at SNR 0.13, its worst; the corrected one is
     0.11 % and 0.25 % too low. The errors vanish as β₂ → 1, like 1−β₂ and (1−β₂)². Neither serves below β₂ = β₁², where
     u is unbounded. For β₂ well below β₁ the RMS exceeds 1 at intermediate SNR, which the mean field never does.
+    Claims: `ema-rms-exact`, `ema-rms-exact-long`, `ema-mean-field-error`, `ema-mean-field-worst`,
+    `ema-corrected-error`, `ema-corrected-worst`, `ema-mean-field-order`, `ema-corrected-order`, `ema-bound`.
 
     References
     ----------
@@ -95,6 +97,7 @@ def adam_update_mean(beta1: float, beta2: float, snr: float) -> float:
     Domain
     ------
     Independent Gaussian gradients; relative error below 1e-12.
+    Claims: `ema-mean-exact`, `ema-mean-sampled`.
 
     Examples
     --------
@@ -131,6 +134,7 @@ def adam_update_autocovariance(beta1: float, beta2: float, lags: ArrayLike, snr:
     ------
     Independent Gaussian gradients. Error below 1e-12 of E u²; so a covariance smaller than that, as at a very large
     SNR, is lost. The cost per lag grows like log²(1/β₂) as β₂ → 0.
+    Claims: `rms-covariance-sum`, `rms-total-sampled`.
 
     Examples
     --------
@@ -168,6 +172,7 @@ def adam_update_covariance_sum(beta1: float, beta2: float, beta3: float, snr: fl
     ------
     Independent Gaussian gradients; relative error below 1e-10 at snr ≤ 1. The sum over lags is a Gauss rule, so its
     cost grows with log 1/(1−β), not with 1/(1−β).
+    Claims: `rms-covariance-sum`, `rms-total-sampled`.
 
     Examples
     --------

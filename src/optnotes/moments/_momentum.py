@@ -32,7 +32,9 @@ def momentum_variance(beta1: ArrayLike, std: ArrayLike) -> FloatArray:
 
     Domain
     ------
-    Exact for uncorrelated gradients of any distribution.
+    Exact for uncorrelated gradients of one variance and any distribution, once the start has faded. It is the noise of
+    one step: steps are correlated, and the noise of a run at a fixed learning rate hardly depends on β₁.
+    Claims: `ema-variance`, `ema-memory-sum`, `ema-sgdm-stationary`.
 
     References
     ----------
@@ -70,6 +72,7 @@ def sign_momentum_correlation(beta1: ArrayLike, lag: ArrayLike) -> FloatArray:
     Domain
     ------
     Exact. The arcsine is taken as arctan(x/√(1−x²)) with 1−x² from expm1, so all digits survive β₁ → 1.
+    Claims: `rms-orthant`.
 
     References
     ----------

@@ -82,6 +82,7 @@ def run(
     float32 puts an error of about 1e-6 on mean squares. A learning rate times decay below 1e-6 needs float64, since
     one step then changes the weights by less than a rounding. Sizes of gradients whose squares leave the float range
     are refused.
+    Claims: `ema-rms-sampled`, `ema-mean-sampled`, `ema-ratio-sampled`.
 
     Examples
     --------

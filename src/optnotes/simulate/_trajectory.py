@@ -54,6 +54,7 @@ def trajectory(
     Agrees with torch.optim and optax to 1e-12 over 50 steps in float64. Adam squares the gradients, so it refuses
     sizes outside 1e-140 to 1e140, zero excepted. Where all gradients so far are zero the update
     is zero.
+    Claims: `ema-exercise-first`.
 
     Examples
     --------
