@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import tomllib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,7 +25,8 @@ from typing import Any, TypeVar
 
 import psutil
 
-from .cache import hash_files
+from . import cache
+from .compare import outputs_deviation
 from .errors import BookError
 from .faults import Fault, Site, Tool, cosmic_ray, made, sites
 from .imports import Package, scan
@@ -37,17 +38,17 @@ from .rows import ROWS
 from .runs import CELL_SECONDS, Surroundings, copy_checkout
 
 REPORT = Path("_build") / "mutation.json"
-TIMES = Path("_build") / "mutation-times.json"
 EQUIVALENT = Path("tests") / "equivalent-mutants.toml"
 END = "## The package agrees"
 """Where the derivation of a chapter ends."""
-LOOKS = {"plotting.py"}
-"""Files that state no formula: their numbers are sizes and colours."""
+LOOKS = {"plotting.py", "docstrings.py"}
+"""Files that state no formula: their numbers are sizes and colours, their sums are texts."""
 WORKERS = 2
 UNITS_SHARE = 0.7
 """Part of the time after which no more faults are drawn, so that those that the tests let through meet the chapters."""
-SLACK, PATIENCE = 20.0, 4.0
-"""A fault is timed out after `PATIENCE` times the processor seconds of the baseline and `SLACK` more."""
+SLACK, PATIENCE, FIRST = 20.0, 4.0, 600.0
+"""A fault is timed out after `PATIENCE` times the processor seconds of a run that passed, and `SLACK` more; where none
+has passed yet, after `FIRST`."""
 PASSED = (0, 5)
 """pytest's status where all tests passed, and where there are none: a file without doctests."""
 FATES = ("unit tests", "chapters", "timeout", "survived", "undecided", "equivalent")
@@ -109,8 +110,8 @@ class Run:
     said: str = ""
 
 
-Runner = Callable[[Path, Sequence[Path], float, float], Run]
-"""Runs targets in a checkout within processor seconds, and until a moment of `time.monotonic`."""
+Runner = Callable[[Path, Sequence[Path], float, float, bool], Run]
+"""Runs targets in a checkout within processor seconds and until a moment of time; or what failed there last."""
 
 
 @dataclass
@@ -131,15 +132,17 @@ class Record:
 
 @dataclass
 class Plan:
-    """What a run shares: the checkout, its copies, how pytest is run, the times of the baseline, and the end."""
+    """What a run shares: the checkout, its copies, how pytest is run, and the end.
+
+    `times` has the processor seconds of what has passed, `sound` the tests that are known to pass without a fault.
+    """
 
     root: Path
     runner: Runner
     deadline: float
     copies: SimpleQueue[Path] = field(default_factory=SimpleQueue)
-    times: dict[Path, float] = field(default_factory=dict)
-    stored: dict[str, float] = field(default_factory=dict)
-    locks: defaultdict[Path, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+    times: dict[str, float] = field(default_factory=dict)
+    sound: set[str] = field(default_factory=set)
 
 
 def mutation(
@@ -163,14 +166,14 @@ def mutation(
     Raises
     ------
     MutationError
-        A fault survived that is not listed as equivalent, or the tests fail without any.
+        A fault survived that is not listed as equivalent, or a test that failed does so without any.
     ValueError
         A module is not known.
     """
     start, sources = time.monotonic(), (notebook_sources if notebooks else package_sources)(root, modules)
     pool = Pool(sources, cosmic_ray(), seed)
     with tempfile.TemporaryDirectory() as scratch:
-        plan = Plan(root, run_tests, start + 60 * minutes, stored=_json(root / TIMES))
+        plan = Plan(root, run_tests, start + 60 * minutes)
         for number in range(WORKERS):
             plan.copies.put(copy_checkout(root, Path(scratch) / f"copy {number}"))
         records = examine(pool, plan)
@@ -287,7 +290,7 @@ def examine(drawn: Iterator[Mutant], plan: Plan) -> list[Record]:
     Raises
     ------
     MutationError
-        The tests fail without any fault.
+        A test that failed does so without any fault.
     """
     desk, rounds = _Desk(drawn, plan), _Rounds(plan)
 
@@ -352,7 +355,7 @@ class _Desk:
 
 
 class _Rounds:
-    """The rounds of each file, and the baseline of what they hold, made when first needed."""
+    """The rounds of each file, made when first needed."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._lock, self._known = plan, threading.Lock(), dict[str, list[list[Path]]]()
@@ -377,16 +380,18 @@ def _meet(record: Record, rounds: Sequence[Sequence[Path]], plan: Plan) -> None:
     original = (plan.root / record.mutant.file).read_bytes()
     try:
         for part in rounds:
-            limit = SLACK + PATIENCE * sum(_baseline(target, copy, plan) for target in part)
             if time.monotonic() > plan.deadline:
                 raise _OutOfTimeError
+            name = " ".join(map(str, part))
+            limit = SLACK + PATIENCE * plan.times[name] if name in plan.times else FIRST
             record.mutant.plant(copy)
-            run = plan.runner(copy, part, limit, plan.deadline)
+            run = plan.runner(copy, part, limit, plan.deadline, False)
             (copy / record.mutant.file).write_bytes(original)
             record.seconds += run.seconds
             if run.end != "passed":
-                _close(record, run, part[0])
+                _close(record, run, part, copy, plan)
                 break
+            plan.times.setdefault(name, run.seconds)
     except _OutOfTimeError:
         record.by = LATE
     finally:
@@ -396,53 +401,55 @@ def _meet(record: Record, rounds: Sequence[Sequence[Path]], plan: Plan) -> None:
         say(f"{record.mutant.place}: {record.fate} ({record.seconds:.0f} s)")
 
 
-def _close(record: Record, run: Run, first: Path) -> None:
+def _close(record: Record, run: Run, part: Sequence[Path], copy: Path, plan: Plan) -> None:
     if run.end == "stopped":
         raise _OutOfTimeError
-    where = "chapters" if first.suffix == ".ipynb" else "unit tests"
-    record.fate, record.by = ("timeout" if run.end == "timeout" else where), run.said
+    is_chapter = part[0].suffix == ".ipynb"
+    if run.end == "failed":
+        _require_sound(part[0].as_posix() if is_chapter else run.said.split(" - ")[0], part, copy, plan)
+    record.by = run.said
+    record.fate = "timeout" if run.end == "timeout" else "chapters" if is_chapter else "unit tests"
 
 
 class _OutOfTimeError(Exception):
-    """The run must end before the baseline of a target is known."""
+    """The run must end before it is known who notices the fault."""
 
 
-def _baseline(target: Path, copy: Path, plan: Plan) -> float:
-    """Return the processor seconds of a target without faults; measured once, and kept for the same files.
+def _require_sound(name: str, part: Sequence[Path], copy: Path, plan: Plan) -> None:
+    """Require that what failed last in the copy, called `name`, passes there without the fault.
 
     Raises
     ------
     MutationError
-        The target fails by itself.
+        It fails by itself.
     """
-    with plan.locks[target]:
-        if target not in plan.times:
-            code = sorted((plan.root / "src").rglob("*.py"))
-            key = f"{target.as_posix()} {hash_files([*code, plan.root / target], plan.root)}"
-            if key not in plan.stored:
-                plan.stored[key] = _measured(target, copy, plan)
-                _store(plan.root / TIMES, plan.stored)
-            plan.times[target] = plan.stored[key]
-        return plan.times[target]
+    if name not in plan.sound and not (part[0].suffix == ".ipynb" and _is_kept(part[0], plan.root)):
+        run = plan.runner(copy, part, float("inf"), plan.deadline, True)
+        if run.end == "stopped":
+            raise _OutOfTimeError
+        if run.end != "passed":
+            raise MutationError(f"{name} fails without any fault: {run.said}")
+    plan.sound.add(name)
 
 
-def _measured(target: Path, copy: Path, plan: Plan) -> float:
-    if time.monotonic() > plan.deadline:
-        raise _OutOfTimeError
-    run = plan.runner(copy, [target], float("inf"), plan.deadline)
-    if run.end == "stopped":
-        raise _OutOfTimeError
-    if run.end != "passed":
-        raise MutationError(f"{target} fails without any fault: {run.said}")
-    return run.seconds
+def _is_kept(chapter: Path, root: Path) -> bool:
+    """Return whether the cache has outputs of the chapter as it is, and they agree with the stored ones."""
+    notebook = read(root / chapter)
+    kept = cache.load(cache.key(notebook, root), root)
+    pairs = zip(code_cells(notebook), code_cells(kept), strict=True) if kept else ()
+    return kept is not None and not any(outputs_deviation(old.outputs, new.outputs).fails for old, new in pairs)
 
 
-def run_tests(root: Path, chosen: Sequence[Path], limit: float, deadline: float) -> Run:
-    """Run pytest and nbval on targets of a checkout until one fails, a limit of processor time, or the deadline."""
+def run_tests(root: Path, chosen: Sequence[Path], limit: float, deadline: float, again: bool = False) -> Run:
+    """Run pytest and nbval on targets of a checkout until one fails, a limit of processor time, or the deadline.
+
+    With `again`, run only the tests among them that failed last; of a chapter, all cells.
+    """
     where = Surroundings(root, {**ROWS["native"].environment(), "PYTHONDONTWRITEBYTECODE": "1"}, root)
     notebooks = ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_SECONDS}"]
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-rfE", "--color=no", "-p", "no:cacheprovider"]
-    command += [*(notebooks if chosen[0].suffix == ".ipynb" else ["-p", "no:nbval"]), *map(str, chosen)]
+    units = ["-p", "no:nbval", *(["--last-failed"] if again else [])]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-rfE", "--color=no"]
+    command += [*(notebooks if chosen[0].suffix == ".ipynb" else units), *map(str, chosen)]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         process = subprocess.Popen(command, env=where.environment(), cwd=root, stdout=log, stderr=subprocess.STDOUT)
         handle, spent, end = psutil.Process(process.pid), 0.0, ""

@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "_ext"), str(Path(__file__).parent)]
 from small_checkout import chapter, small_checkout  # noqa: E402
 
 from book import mutation  # noqa: E402
+from book.cache import SETTINGS, store  # noqa: E402
 from book.errors import BookError  # noqa: E402
 from book.faults import DropTerm, Tool, made, sites  # noqa: E402
 from book.mutation import (  # noqa: E402
@@ -191,7 +192,7 @@ def test_a_fault_meets_its_topic_then_those_who_import_it_then_chapters(root):
 def noticing(*where, end="failed"):
     """A runner under which those targets notice any fault; it keeps what it was asked to run."""
 
-    def run(copy, chosen, _limit, _deadline):
+    def run(copy, chosen, *_):
         run.asked.append([path.name for path in chosen])
         originals = {"alpha.py": "2 * x", "beta.py": "f(x) + x"}
         faulty = any(text not in (copy / "src/optnotes" / name).read_text() for name, text in originals.items())
@@ -220,7 +221,7 @@ def test_the_fate_is_who_noticed_first(root, runner, fate):
 
 
 def test_what_the_time_did_not_reach_is_told(root):
-    def run(_copy, chosen, _limit, _deadline):
+    def run(_copy, chosen, *_):
         return Run("stopped" if chosen[0].suffix == ".ipynb" else "passed", 1.0)
 
     records = examine(all_mutants(root), plan(root, run))
@@ -268,8 +269,23 @@ def test_a_worker_that_raises_ends_the_others(root):
 
 
 def test_tests_that_fail_without_a_fault_end_the_run(root):
-    with pytest.raises(MutationError, match="fails without any fault: red"):
-        examine(all_mutants(root), plan(root, lambda *_: Run("failed", 1.0, "red")))
+    with pytest.raises(MutationError, match="FAILED a fails without any fault: FAILED a - red"):
+        examine(all_mutants(root), plan(root, lambda *_: Run("failed", 1.0, "FAILED a - red")))
+
+
+def test_a_test_that_fails_is_run_once_without_a_fault(root):
+    runner = noticing("test_alpha.py")
+    records = examine(all_mutants(root, modules=["alpha"]), plan(root, runner, copies=1))
+    assert {record.fate for record in records} == {"unit tests"}
+    assert len(runner.asked) == len(records) + 1
+
+
+def test_a_chapter_whose_kept_outputs_agree_is_not_run_without_a_fault(root):
+    notebook = read(root / "chapters" / "one.ipynb")
+    store(notebook, root, environment=SETTINGS)
+    runner = noticing("one.ipynb")
+    examine(all_mutants(root), plan(root, runner))
+    assert runner.asked.count(["one.ipynb"]) == len(list(all_mutants(root)))
 
 
 def test_a_fault_that_changes_nothing_is_listed_with_its_reason_and_kept_apart(root, monkeypatch, capsys):
@@ -309,5 +325,8 @@ def test_pytest_is_stopped_at_a_failure_and_at_its_processor_time(root):
     (root / "tests" / "test_busy.py").write_text("def test_busy():\n    while True:\n        pass\n")
     red = mutation.run_tests(root, [Path("tests/test_red.py")], 100.0, float("inf"))
     assert (red.end, red.said.split()[:2]) == ("failed", ["FAILED", "tests/test_red.py::test_red"])
+    (root / "tests" / "test_red.py").write_text("def test_red():\n    pass\ndef test_other():\n    assert 1 == 2\n")
+    again = mutation.run_tests(root, [Path("tests/test_red.py")], 100.0, float("inf"), again=True)
+    assert (again.end, again.said.split(",")[0]) == ("passed", "1 passed")
     assert mutation.run_tests(root, [Path("tests/test_busy.py")], 0.5, float("inf")).end == "timeout"
     assert mutation.run_tests(root, [Path("tests/test_busy.py")], 100.0, time.monotonic()).end == "stopped"
