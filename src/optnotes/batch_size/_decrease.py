@@ -52,7 +52,8 @@ def expected_decrease(
 
     Domain
     ------
-    As the optimiser's function. A Summary serves only SGD, SignSGD and Adam.
+    As the optimiser's function: one step. A Summary serves only SGD, SignSGD and Adam.
+    Claims: `olr-mean-decrease`, `olr-decrease-at-the-optimum`, `olr-package-decrease`.
 
     References
     ----------
@@ -103,7 +104,10 @@ def steps_and_examples(batch_size: ArrayLike, noise_scale: float, steps_min: flo
 
     Domain
     ------
-    A constant noise scale and the decrease of SGD; SignSGD has the same form with its own noise scale.
+    A constant noise scale, and SGD at the greedy rate of every step; SignSGD has the same form with its own noise
+    scale. In training the noise scale changes: for ridge regression on the digits, 64 ≤ B ≤ 4096, the two ends of the
+    hyperbola foretell up to 3.72 times the steps to a fifth of the excess loss, and err by up to 4.6 % at a fiftieth.
+    Claims: `olr-hyperbola`, `olr-hyperbola-trained`, `mf-decrease`.
 
     References
     ----------

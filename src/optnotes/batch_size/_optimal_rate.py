@@ -35,8 +35,11 @@ def sgd(batch_size: ArrayLike, problem: Quadratic | Summary, beta1: float = 0.9)
 
     Domain
     ------
-    Exact for a quadratic loss and uncorrelated noise of any distribution; with momentum, for a gradient that hardly
-    changes within its memory.
+    The greedy rate, of the largest mean decrease in one step. Exact for a quadratic loss with H ⪰ 0 and independent
+    examples of any distribution; with momentum, for a gradient that hardly changes within its memory. Over a run other
+    rates do better: for ridge regression on the digits, B = 64, the greedy rate takes 206 steps to a fiftieth of the
+    excess loss, a linear decay 94.
+    Claims: `olr-noise-scale`, `ema-sgdm`, `olr-run-rates`, `olr-run-schedules`.
 
     References
     ----------

@@ -40,7 +40,8 @@ def balanced_lr(lr_max: float, weight_decay: Rate, steps: int, beta1: float = 0.
     Domain
     ------
     Exact: the inverse-time solution of the differential equation λη + η̇/η = 0 solves the discrete condition
-    η_t(1 − λη_{t+1}) = η_{t+1} too.
+    η_t(1 − λη_{t+1}) = η_{t+1} too. The long last step is of use where only the final weights count.
+    Claims: `memory-discrete`, `memory-discrete-solution`, `memory-last-step`, `memory-repaired`.
 
     References
     ----------
@@ -87,7 +88,8 @@ def balanced_lr_and_decay(lr_max: float, weight_decay_max: float, steps: int) ->
     Domain
     ------
     Exact. The inverse square root η_max/√(1 + 2q(t − 1)) of the differential equation differs from it by the
-    relative amount q·log(1 + 2qt)/(4(1 + 2qt)), to first order in q.
+    relative amount q·log(1 + 2qt)/(4(1 + 2qt)), to first order in q: by at most 0.092 q for q ≤ 0.1.
+    Claims: `memory-coupled-recursion`, `memory-sqrt-error`, `memory-sqrt-bound`.
 
     References
     ----------

@@ -39,6 +39,7 @@ def decay_for_memory(lr: Rate, steps: int, remembered: float) -> float:
     Domain
     ------
     Exact; about −log(remembered)/∫η for long runs.
+    Claims: `memory-calculator`, `memory-exponential`.
 
     Examples
     --------
@@ -85,7 +86,9 @@ def balanced_design(lr_max: float, steps: int, remembered: float) -> tuple[float
 
     Domain
     ------
-    Exact in discrete time; the last rate is r/(1 − λη_max) times the first.
+    Exact in discrete time, for β₁ = 0; the last rate is r/(1 − λη_max) times the first. The weights shrink with the
+    memory of the start: independent updates of size 1 end with the squared RMS r²ρ_0 + Tη_T².
+    Claims: `memory-design`, `memory-inverse-time-exact`, `memory-balanced-final`.
 
     References
     ----------

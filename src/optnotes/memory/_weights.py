@@ -30,7 +30,8 @@ def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.9) 
     Returns
     -------
     ndarray of shape (steps,)
-        Weights ≥ 0, the oldest batch first.
+        Weights ≥ 0, the oldest batch first. Products are sums of logarithms, so nothing overflows; weights below
+        1e-308 are 0.
 
     Raises
     ------
@@ -39,8 +40,10 @@ def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.9) 
 
     Domain
     ------
-    Exact in discrete time for SGDM; for optimisers that divide by a slowly varying scale, exact up to that
-    scale. Products are sums of logarithms, so nothing overflows; weights below 1e-308 are 0.
+    Gradients that do not depend on the weights. Exact in discrete time for SGDM; for optimisers that divide by a slowly
+    varying scale, up to that scale: samples of AdamW at β = (0.9, 0.95) over 200 steps agree within their resolution of
+    13 % of a share.
+    Claims: `memory-identity-run`, `memory-sampled`.
 
     References
     ----------
@@ -82,7 +85,8 @@ def initial_weight(lr: Rate, weight_decay: Rate, steps: int) -> float:
 
     Domain
     ------
-    Exact; the approximation e^{−κ}, κ = Ση_tλ_t, is larger by the factor 1 + Σ(η_tλ_t)²/2.
+    Exact; the approximation e^{−κ}, κ = Ση_tλ_t, is larger by the factor 1 + Σ(η_tλ_t)²/2, to first order.
+    Claims: `memory-package-start`, `memory-exponential`.
 
     References
     ----------
