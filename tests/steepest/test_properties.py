@@ -403,20 +403,48 @@ def test_alternating_projection_is_its_loop():
     assert np.abs(settled.direction - tight.direction).max() < 1e-6  # it settled, within the default 1e-8 and its rate
 
 
-@given(st.integers(1, 4), st.integers(0, 4), seeds)
-def test_greedy_split_is_the_best_mixture_of_both_polar_factors(m, extra, rng):
-    gradient, weight = rng.standard_normal((m + extra, m)), frame(m + extra, m, rng)
+def ascent_of_split(gradient, weight, share):
+    """Return the best ascent for K = share·S/‖S‖₂, by the Cholesky factor of I − KᵀK."""
     inner = weight.T @ gradient
     skewed, rest = (inner - inner.T) / 2, gradient - weight @ inner
-    rest = rest if extra else np.zeros_like(rest)
-    total = np.hypot(nuclear(skewed), nuclear(rest))
+    inside = share * skewed / (np.linalg.norm(skewed, 2) or 1.0)
+    # the shift by 1e-15 lets the factor exist where a singular value of K is 1; it costs its root
+    root = np.linalg.cholesky((1 + 1e-15) * np.eye(len(inner)) - inside.T @ inside)
+    return np.sum(skewed * inside) + nuclear(rest @ root)
+
+
+@given(st.integers(1, 4), st.integers(1, 4), seeds)
+def test_greedy_split_is_the_best_multiple_of_the_skew_part_with_the_best_rest(m, extra, rng):
+    gradient, weight = rng.standard_normal((m + extra, m)), frame(m + extra, m, rng)
     found = steepest.stiefel(gradient, weight, method="greedy-split")
-    if total < 1e-12:
-        assert not found.direction.any()
-        return
-    expected = (nuclear(skewed) * weight @ polar(skewed) + nuclear(rest) * polar(rest)) / total
-    np.testing.assert_allclose(found.direction, expected, atol=1e-9)  # small singular values
-    assert (found.iterations, found.svds) == (1, 3 if extra else 2)
+    shares = np.linspace(0, 0.9999, 200)
+    searched = max(ascent_of_split(gradient, weight, share) for share in shares)
+    assert found.primal >= searched * (1 - 1e-12)
+    inner = weight.T @ found.direction
+    skewed = weight.T @ gradient - gradient.T @ weight
+    size = np.linalg.norm(skewed, 2) or 1.0
+    share = np.linalg.norm(inner) * size / (np.linalg.norm(skewed) or 1.0)
+    np.testing.assert_allclose(inner, share * skewed / size, atol=1e-9)
+    assert found.primal == pytest.approx(ascent_of_split(gradient, weight, min(share, 1.0)), rel=1e-6)
+
+
+def test_greedy_split_takes_the_whole_skew_part_where_nothing_is_outside():
+    gradient, weight = np.random.default_rng(4).standard_normal((4, 4)), np.eye(4)
+    found = steepest.stiefel(gradient, weight, method="greedy-split")
+    skewed = gradient - gradient.T
+    np.testing.assert_allclose(found.direction, skewed / np.linalg.norm(skewed, 2), atol=1e-14)
+
+
+def test_greedy_split_is_exact_for_two_columns():
+    gradient, weight = np.random.default_rng(6).standard_normal((7, 2)), np.eye(7, 2)
+    found = steepest.stiefel(gradient, weight, method="greedy-split")
+    assert found.primal == pytest.approx(steepest.stiefel(gradient, weight).primal, rel=1e-8)
+
+
+def test_greedy_split_keeps_its_limit():
+    gradient, weight = problem(8)
+    found = steepest.stiefel(gradient, weight, method="greedy-split", max_iterations=3)
+    assert (found.iterations, found.svds) == (3, 4)
 
 
 def test_lbfgs_stops_at_its_limit_and_at_its_tolerance():

@@ -45,6 +45,8 @@ def msign(matrix: ArrayLike, method: str = "svd", *, steps: int | None = None) -
     `"svd"` to rounding times σ_max/σ_min; `"gram"` to 1e-11. A polynomial is an approximation of the sign on
     (0, 1] that fails near 0 (of σ/‖M‖_F): `polynomial_coefficients` gives its error curve.
 
+    Claims: `steepest-package-msign`, `steepest-gram`, `steepest-polynomials`, `steepest-polar-express`.
+
     References
     ----------
     Higham 2008, Functions of Matrices, ch. 8. Jordan et al. 2024, Muon. Amsel et al. 2025, The Polar Express.
@@ -127,6 +129,8 @@ def mcsgn(matrix: ArrayLike) -> FloatArray:
     Domain
     ------
     Rounding times the condition of the problem, which grows as eigenvalues approach the imaginary axis.
+
+    Claims: `stiefel-three-solvers`.
 
     References
     ----------

@@ -99,9 +99,11 @@ def norm_ball_tangent(
 
     Domain
     ------
-    Any rank and scale, also where G + λΘ is singular at the optimum and msign alone misses the constraint. Two or
-    three SVDs for Θ of rank one; otherwise two to five, seen up to eight on small random squares and up to a dozen on
+    Any rank and scale, also where G + λΘ is singular at the optimum and msign alone misses the constraint. At
+    most three SVDs for Θ of rank one; otherwise at most five on nine tenths of small hard problems, and up to 14 on
     gradients near rank one. For square matrices near a kink the generalised eigenvalues of (G, Θ) are taken once.
+
+    Claims: `sph-no-failure`, `sph-few-svds`, `sph-general-svds`.
 
     References
     ----------
@@ -177,6 +179,8 @@ def spectral_sphere(
     ------
     As for `stiefel`, to which it reduces for a weight with orthonormal columns. The k(k+1)/2 constraints do not depend
     on the choice of singular vectors, unlike one trace for each pair.
+
+    Claims: `sph-repeated`, `sph-not-invariant`.
 
     References
     ----------

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from optnotes._ground.arguments import FloatArray
 
@@ -111,21 +111,34 @@ def alternating_projection(ledger: Ledger) -> None:
 
 
 def greedy_split(ledger: Ledger) -> None:
-    """Take msign of the parts along W and outside it, and the best a² + b² = 1 of aK + bL: a heuristic of P6.
+    """Search the best t for K = tS/‖S‖₂ with the best L beside it, L = msign(Rr)rᵀ, rrᵀ = I − KᵀK: a heuristic of P6.
 
-    With ‖S‖_* and ‖R‖_* in hand the line search has the closed form a : b = ‖S‖_* : ‖R‖_*.
+    The ascent t‖S‖_F²/‖S‖₂ + ‖Rr‖_* is concave in t, as a linear function maximised over part of a convex set, so a
+    search of one variable finds its maximum. Every trial costs one SVD and is feasible.
     """
     m = ledger.problem.block
     ledger.decompose(np.zeros_like(ledger.problem.shift))
-    ledger.iterations += 1
-    factors, norms = [], []
-    for part in (ledger.problem.base[:m], ledger.problem.base[m:]):
-        left, values, right = ledger.svd(part) if part.size else (part, np.zeros(0), part.T)
+    skewed, outside = ledger.problem.base[:m], ledger.problem.base[m:]
+    squares, basis = np.linalg.eigh(skewed.T @ skewed)
+    largest = max(float(squares[-1]), 0.0) or 1.0
+    inside, rotated = skewed / np.sqrt(largest), outside @ basis
+
+    def descent(t: float) -> float:
+        ledger.iterations += 1
+        root = np.sqrt(np.maximum(1 - t * t * squares / largest, 0.0))
+        left, values, right = ledger.svd(rotated * root) if outside.size else (outside, np.zeros(0), outside.T)
         kept = values > 1e-15 * ledger.problem.norm
-        factors.append(left[:, kept] @ right[:, kept].T)
-        norms.append(values.sum())
-    total = np.hypot(*norms) or 1.0
-    ledger.enter_primal(np.vstack([norm / total * factor for norm, factor in zip(norms, factors, strict=True)]))
+        other = left[:, kept] @ right[:, kept].T * root @ basis.T
+        ledger.enter_primal(np.vstack([t * inside, other]))
+        if not ledger.open:
+            raise StopIteration
+        return -t * float(np.sum(skewed * inside)) - float(values.sum())
+
+    try:
+        descent(1.0)  # the whole of S: the maximum where nothing is outside
+        minimize_scalar(descent, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-8})
+    except StopIteration:
+        return
 
 
 def _symmetric(matrix: FloatArray) -> FloatArray:
