@@ -4,8 +4,8 @@ import pytest
 from optnotes.manifold_training import train
 from optnotes.matrix_sign import msign
 
-CONSTRAINED = ["stiefel", "dual", "sgd-projection"]
-RULES = [*CONSTRAINED, "muon", "dual-free"]
+CONSTRAINED = ["stiefel", "dual", "muon-projection", "sgd-projection"]
+RULES = [*CONSTRAINED, "muon", "muon-rescaled", "dual-free"]
 
 
 def clusters(rng):
@@ -39,6 +39,40 @@ def test_free_rules_leave_the_manifold(rule):
     assert run(rule).off_manifold[-1] > 0.01
 
 
+def test_the_rescaled_rule_keeps_the_frobenius_norm_and_not_the_manifold():
+    found = run("muon-rescaled")
+    assert np.linalg.norm(found.weight) == pytest.approx(2.0, rel=1e-13)  # four orthonormal columns at the start
+    assert found.off_manifold[-1] > 0.01
+
+
+def test_a_projected_step_of_muon_is_the_polar_factor_of_its_free_step():
+    free, projected = (run(rule, steps=1).weight for rule in ("muon", "muon-projection"))
+    np.testing.assert_allclose(projected, msign(free), atol=1e-14)
+
+
+def test_a_run_is_evaluated_on_other_data_as_on_its_own():
+    inputs, labels = clusters(np.random.default_rng(7))
+    found = run("muon")
+    assert found.evaluate(inputs, labels) == (found.loss, found.error)
+    logits = np.maximum(inputs[:5] @ found.weight, 0) @ found.head + found.bias
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert found.evaluate(inputs[:5], labels[:5])[0] == pytest.approx(-np.mean(np.log(shares[range(5), labels[:5]])))
+    assert found.evaluate(inputs[:1], [(labels[0] + 1) % 3])[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "message"),
+    [
+        (np.ones((1, 5)), [0], "`inputs` must have the 6 features of the training, got 5"),
+        (np.ones((1, 6)), [3], "`labels` must be below 3, the classes of the training, got 3"),
+        (np.ones((2, 6)), [0], "`labels` must name the class of each of 2 examples, got 1"),
+    ],
+)
+def test_bad_data_to_evaluate_on_is_named(inputs, labels, message):
+    with pytest.raises(ValueError, match=message):
+        run("muon", steps=1).evaluate(inputs, labels)
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_one_seed_gives_one_run(rule):
     assert run(rule).loss == run(rule).loss
@@ -62,7 +96,8 @@ def test_one_step_of_muon_moves_against_the_numerical_gradient():
 
 
 def test_counts_of_decompositions():
-    assert [run(rule).svds for rule in ("muon", "sgd-projection", "dual")] == [40, 40, 80]
+    rules = ("muon", "muon-rescaled", "sgd-projection", "dual", "muon-projection")
+    assert [run(rule).svds for rule in rules] == [40, 40, 40, 80, 80]
     assert run("stiefel").svds >= 80
 
 

@@ -11,7 +11,7 @@ from optnotes.manifold_training import train
 from optnotes.steepest import stiefel
 
 EXAMPLES, FEATURES, WIDTH = 8, 4, 2
-FREE = ("muon", "sgd-projection", "dual", "dual-free")
+FREE = ("muon", "muon-projection", "muon-rescaled", "sgd-projection", "dual", "dual-free")
 
 
 def data(seed):
@@ -64,8 +64,12 @@ def plain_training(rule, seed, *, lr, head_lr, dual_lr, steps):
         )
         head, bias = head - head_lr * left * slopes[0], bias - head_lr * left * slopes[1]
         rate = lr * left
-        if rule == "muon":
-            weight = weight - rate * polar(gradient)
+        if rule.startswith("muon"):
+            size, weight = math.sqrt((weight**2).sum()), weight - rate * polar(gradient)
+            if rule == "muon-projection":
+                weight = polar(weight)
+            if rule == "muon-rescaled":
+                weight = weight / math.sqrt((weight**2).sum()) * size
         elif rule == "sgd-projection":
             weight = polar(weight - rate * gradient)
         elif rule == "stiefel":
@@ -135,7 +139,10 @@ def test_a_shift_of_all_logits_leaves_no_overflow():
     assert math.isfinite(found.loss)
 
 
-@pytest.mark.parametrize(("rule", "svds"), [("muon", 3), ("sgd-projection", 3), ("dual-free", 3), ("dual", 6)])
+@pytest.mark.parametrize(
+    ("rule", "svds"),
+    [("muon", 3), ("muon-rescaled", 3), ("sgd-projection", 3), ("dual-free", 3), ("dual", 6), ("muon-projection", 6)],
+)
 def test_each_rule_counts_its_decompositions(rule, svds):
     inputs, labels = data(1)
     found = train(inputs, labels, rule, lr=0.1, rng=np.random.default_rng(0), width=2, steps=3, batch_size=4)

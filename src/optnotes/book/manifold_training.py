@@ -1,4 +1,4 @@
-"""A two-layer network whose hidden layer may live on the Stiefel manifold, trained by five rules side by side.
+"""A two-layer network whose hidden layer may live on the Stiefel manifold, trained by seven rules side by side.
 
 Logits are relu(AW)V + b for a batch A of examples; only W differs between the rules, V and b follow plain SGD. The
 chapter on dual descent trains it on handwritten digits.
@@ -22,21 +22,51 @@ GAP = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What a run left: mean loss over all examples, share of wrong labels, weights, distance from the manifold.
+    """What a run left: mean loss over the training examples, share of wrong labels, layers, distance from the manifold.
 
     Attributes
     ----------
-    loss, error : cross-entropy (nats) and share of misclassified examples after the last step.
-    weight : the hidden layer W after the last step.
+    loss, error : cross-entropy (nats) and share of misclassified examples of the training set after the last step.
+    weight, head, bias : the layers W, V and b after the last step.
     off_manifold : ‖WᵀW − I‖₂ after each step.
-    svds : polar factors and SVDs that the updates of W took.
+    svds : polar factors and SVDs that the updates of W took; no measure of their time.
     """
 
     loss: float
     error: float
     weight: FloatArray
+    head: FloatArray
+    bias: FloatArray
     off_manifold: FloatArray
     svds: int
+
+    def evaluate(self, inputs: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
+        """Return cross-entropy (nats) and share of misclassified examples on other data, such as a test set.
+
+        Parameters
+        ----------
+        inputs
+            Shape (examples, features), the features of the training.
+        labels
+            Classes of the training, shape (examples,).
+
+        Raises
+        ------
+        TypeError, ValueError
+            Other numbers of features or examples, or a label that the training did not have.
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> run = train([[1.0, 0.0], [0.0, 1.0]], [0, 1], "muon", lr=0.1, rng=rng, width=2, batch_size=2)
+        >>> run.evaluate([[1.0, 0.0], [0.0, 1.0]], [0, 1]) == (run.loss, run.error)
+        True
+        """
+        A, classes = _examples(inputs, labels)
+        features, known = len(self.weight), len(self.bias)
+        require(A.shape[1] == features, "inputs", f"have the {features} features of the training", A.shape[1])
+        require(classes.max() < known, "labels", f"be below {known}, the classes of the training", int(classes.max()))
+        return _score(_Net(self.weight, self.head, self.bias).logits(A), classes)
 
 
 def train(
@@ -65,8 +95,9 @@ def train(
     rule
         `"stiefel"`: the certified steepest direction and the retraction. `"dual"`: one polar factor
         Φ = msign(G + WX) with X carried over, X ← X − dual_lr·lr·‖G‖_F(WᵀΦ + ΦᵀW), and the retraction.
-        `"dual-free"`: the same without the retraction. `"muon"`: W − lr·msign(G).
-        `"sgd-projection"`: msign(W − lr·G).
+        `"dual-free"`: the same without the retraction. `"muon"`: W − lr·msign(G). `"muon-projection"`: its msign.
+        `"muon-rescaled"`: the same step, rescaled to the Frobenius norm of the start. `"sgd-projection"`:
+        msign(W − lr·G).
     lr, head_lr, dual_lr
         Positive; `dual_lr` has no unit.
     rng
@@ -94,14 +125,14 @@ def train(
     >>> run.error, bool(run.off_manifold.max() < 1e-12)
     (0.0, True)
     """
-    A, classes = real_matrix("inputs", inputs), _classes(labels)
-    require(len(A) == len(classes), "labels", f"name the class of each of {len(A)} examples", len(classes))
+    A, classes = _examples(inputs, labels)
     choice("rule", rule, _RULES)
     source, k = generator("rng", rng), integer("width", width, low=1, high=A.shape[1])
     total, batch = integer("steps", steps, low=1), integer("batch_size", batch_size, low=1, high=len(A))
     rates = [real_number(name, value, low=0.0, low_open=True) for name, value in (("lr", lr), ("head_lr", head_lr))]
     state = _State(np.linalg.qr(source.standard_normal((A.shape[1], k)))[0], _dual_lr(dual_lr))
-    net = _Net(state.weight, source.standard_normal((k, int(classes.max()) + 1)) / np.sqrt(k))
+    outputs = int(classes.max()) + 1
+    net = _Net(state.weight, source.standard_normal((k, outputs)) / np.sqrt(k), np.zeros(outputs))
     off = np.empty(total)
     for step in range(total):
         chosen = source.choice(len(A), batch, replace=False)
@@ -109,9 +140,7 @@ def train(
         _RULES[rule](state, gradient, rates[0] * (1 - step / total))
         net.weight = state.weight
         off[step] = np.linalg.norm(state.weight.T @ state.weight - np.eye(k), 2)
-    logits = net.logits(A)
-    wrong = float(np.mean(logits.argmax(axis=1) != classes))
-    return Training(_cross_entropy(logits, classes), wrong, state.weight, off, state.svds)
+    return Training(*_score(net.logits(A), classes), net.weight, net.head, net.bias, off, state.svds)
 
 
 @dataclass
@@ -133,10 +162,7 @@ class _Net:
 
     weight: FloatArray
     head: FloatArray
-    bias: FloatArray = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.bias = np.zeros(self.head.shape[1])
+    bias: FloatArray
 
     def logits(self, inputs: FloatArray) -> FloatArray:
         activity: FloatArray = np.maximum(inputs @ self.weight, 0.0) @ self.head + self.bias
@@ -180,6 +206,18 @@ def _muon(state: _State, gradient: FloatArray, lr: float) -> None:
     state.svds += 1
 
 
+def _muon_projection(state: _State, gradient: FloatArray, lr: float) -> None:
+    _muon(state, gradient, lr)
+    state.weight = msign(state.weight)
+    state.svds += 1
+
+
+def _muon_rescaled(state: _State, gradient: FloatArray, lr: float) -> None:
+    before = np.linalg.norm(state.weight)
+    _muon(state, gradient, lr)
+    state.weight = state.weight * (before / np.linalg.norm(state.weight))
+
+
 def _sgd_projection(state: _State, gradient: FloatArray, lr: float) -> None:
     state.weight = msign(state.weight - lr * gradient)
     state.svds += 1
@@ -190,6 +228,8 @@ _RULES: dict[str, Callable[[_State, FloatArray, float], None]] = {
     "dual": _dual,
     "dual-free": _dual_free,
     "muon": _muon,
+    "muon-projection": _muon_projection,
+    "muon-rescaled": _muon_rescaled,
     "sgd-projection": _sgd_projection,
 }
 
@@ -200,10 +240,18 @@ def _softmax(logits: FloatArray) -> FloatArray:
     return shares
 
 
-def _cross_entropy(logits: FloatArray, classes: IntArray) -> float:
+def _score(logits: FloatArray, classes: IntArray) -> tuple[float, float]:
+    """Return mean cross-entropy and share of examples whose largest logit is not that of their class."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     own = shifted[np.arange(len(classes)), classes]
-    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - own))
+    loss = float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - own))
+    return loss, float(np.mean(logits.argmax(axis=1) != classes))
+
+
+def _examples(inputs: ArrayLike, labels: ArrayLike) -> tuple[FloatArray, IntArray]:
+    A, classes = real_matrix("inputs", inputs), _classes(labels)
+    require(len(A) == len(classes), "labels", f"name the class of each of {len(A)} examples", len(classes))
+    return A, classes
 
 
 def _classes(labels: ArrayLike) -> IntArray:
