@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -72,7 +73,7 @@ def _memory_examples() -> list[Row]:
 
 
 def _batch_examples() -> list[Row]:
-    one = batch_size.Quadratic([1.0], [1.0], [1000.0])
+    one = batch_size.Quadratic(np.ones(1), np.ones(1), np.full(1, 1000.0))
     laws = {"SGD": batch_size.sgd, "SignSGD": batch_size.sign_sgd, "Adam": batch_size.adam}
     ratios = {name: law([512.0], one)[0] / law([256.0], one)[0] for name, law in laws.items()}
     return [

@@ -77,8 +77,7 @@ def numbers(text: str) -> list[Number]:
     plain = _THOUSANDS.sub("", _ROLE.sub(" ", text))
     found = []
     for match in _POWER.finditer(plain):
-        digits, exponent = match[1] or "1", int(match[2] or match[3])
-        found.append((match.start(), _number(digits, exponent)))
+        found.append((match.start(), _number(match[1] or "1", int(match[2] or match[3]))))
     for match in _NUMBER.finditer(_POWER.sub(lambda match: " " * len(match[0]), plain)):
         digits, _, exponent = match[0].lower().partition("e")
         percent = re.match(r"\s*\\?%", plain[match.end() :])

@@ -20,15 +20,15 @@ from .notebooks import read
 LOGGER = logging.getLogger(__name__)
 
 
-class claim(nodes.General, nodes.Element):  # noqa: N801 - docutils names nodes so
+class claim(nodes.General, nodes.Element):  # type: ignore[misc]  # noqa: N801 - docutils names nodes so, and types none
     """A claim: a `fold_title`, then what opens on a click."""
 
 
-class fold(nodes.General, nodes.Element):  # noqa: N801
+class fold(nodes.General, nodes.Element):  # type: ignore[misc]  # noqa: N801 - docutils names nodes so, and types none
     """Code that opens on a click: a `fold_title`, then the code."""
 
 
-class fold_title(nodes.General, nodes.TextElement):  # noqa: N801
+class fold_title(nodes.General, nodes.TextElement):  # type: ignore[misc]  # noqa: N801 - docutils names nodes so, and types none
     """What is seen of a closed fold: of a claim its statement, with the mark for its kind."""
 
 
