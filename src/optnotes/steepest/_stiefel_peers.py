@@ -12,7 +12,7 @@ from scipy.optimize import minimize, minimize_scalar
 
 from optnotes._ground.arguments import FloatArray
 
-from ._stiefel_problem import Ledger
+from ._stiefel_problem import EPS, Ledger
 
 
 def fixed_point(ledger: Ledger) -> None:
@@ -102,7 +102,7 @@ def alternating_projection(ledger: Ledger) -> None:
     for _ in range(ledger.limit):
         ledger.iterations += 1
         left, values, right = ledger.svd(current)
-        kept = values > 1e-15 * values[0]
+        kept = values > max(current.shape) * EPS * values[0]  # rounding of low rank is no direction
         projected = ledger.problem.tangent(left[:, kept] @ right[:, kept].T)
         change, current = np.linalg.norm(projected - current), projected
         if change <= ledger.tol * np.linalg.norm(current):
