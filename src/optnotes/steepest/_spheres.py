@@ -99,18 +99,10 @@ def norm_ball_tangent(
 
     Domain
     ------
-<<<<<<< HEAD
-    Any rank and scale, also where G + λΘ is singular at the optimum and msign alone misses the constraint. At
-    most three SVDs for Θ of rank one; otherwise at most five on nine tenths of small hard problems, and up to 14 on
-    gradients near rank one. For square matrices near a kink the generalised eigenvalues of (G, Θ) are taken once.
-=======
     Any rank and scale, also where G + λΘ is singular at the optimum and msign alone misses the constraint. On small
     hard problems at most 3 SVDs for Θ of rank one; for general Θ at most 5 on nine tenths of them, and 14 on all.
     For square matrices near a kink the generalised eigenvalues of (G, Θ) are taken once, beside the SVDs.
     Claims: `sph-no-failure`, `sph-kink-solution`, `sph-few-svds`, `sph-general-svds`.
->>>>>>> c-dual
-
-    Claims: `sph-no-failure`, `sph-few-svds`, `sph-general-svds`.
 
     References
     ----------
