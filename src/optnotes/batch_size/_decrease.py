@@ -52,7 +52,9 @@ def expected_decrease(
 
     Domain
     ------
-    As the optimiser's function. A Summary serves only SGD, SignSGD and Adam.
+    As the optimiser's function. A Summary serves only SGD, SignSGD and Adam. By it the largest decrease of SignSGD
+    grows with the batch; where the SNR differs between coordinates it can fall, as the Quadratic says.
+    Claims: `olr-decrease-at-the-optimum`, `mf-decrease-grows`, `mf-larger-batch-worse`.
 
     References
     ----------
@@ -103,7 +105,9 @@ def steps_and_examples(batch_size: ArrayLike, noise_scale: float, steps_min: flo
 
     Domain
     ------
-    A constant noise scale and the decrease of SGD; SignSGD has the same form with its own noise scale.
+    A constant noise scale and the decrease of SGD. SignSGD has the same form, with its own noise scale, in the mean
+    field of independent noise of one SNR.
+    Claims: `olr-hyperbola`, `mf-decrease`, `mf-larger-batch-worse`.
 
     References
     ----------
