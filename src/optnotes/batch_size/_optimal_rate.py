@@ -83,10 +83,13 @@ def sign_sgd(
 
     Domain
     ------
-    One step, at the rate that gains most in it. Exact: Gaussian noise, second moments to 1e-12. The mean field of
-    E φ̃ is 25 % too high at low SNR (√(π/2) in the limit), 6 % too low near |h| = 2, and right at high SNR. A Summary
-    also takes the noise for uncorrelated and the SNR for one number: on real data its rate can be twice too high.
-    Claims: `mf-ratio-bounds`, `mf-ratio-zero`, `mf-two-signs`, `mf-digits-source`.
+    One step, at the rate that gains most in it; with momentum, for a gradient that hardly changes within its memory.
+    Exact: Gaussian noise, second moments to 1e-12. For such noise the mean field of E φ̃ is 25 % too high at low SNR
+    (√(π/2) in the limit), 6 % too low near |h| = 2, and right at high SNR. A Summary also takes the noise for
+    uncorrelated and the SNR for one number: on real data its rate can be twice the measured one, and whether the rate
+    falls with the batch is for the Quadratic to say.
+    Claims: `mf-ratio-bounds`, `mf-ratio-zero`, `mf-ratio-infinity`, `mf-two-signs`, `mf-digits-source`,
+    `mf-surge-unequal`.
 
     References
     ----------
@@ -130,9 +133,9 @@ def soft_sign_sgd(
 
     Domain
     ------
-    One step. Exact: Gaussian noise, relative error below 1e-10. The mean field of one coordinate has E φ̃ from 6 % too
-    low to 30 % too high and η* from 20 % too low to 25 % too high, and is right for an ε far above the noise, where the
-    law is SGD's divided by ε.
+    One step; with momentum, for a gradient that hardly changes within its memory. Exact: Gaussian noise, relative
+    error below 1e-10. For such noise the mean field of one coordinate has E φ̃ from 6 % too low to 30 % too high and η*
+    from 20 % too low to 25 % too high, and is right for an ε far above gradient and noise, where η* is ε times SGD's.
     Claims: `mf-package-soft`, `mf-soft-bound`, `mf-soft-rate-bound`, `mf-ratio-bounds`, `mf-soft-order`,
     `mf-soft-wide`.
 

@@ -50,7 +50,9 @@ def surge_batch_size(problem: Problem, optimizer: str = "sign-sgd", **options: f
     Every coordinate has its own noise scale, and with it the rate may have its own hill. The search covers the noise
     scales of all coordinates (of all singular values for Muon), ten points a decade, and goes on until the rate rises
     from the left and has settled on the right. It refines every hill and returns the highest, B* to 1e-6 of it; hills
-    that differ by less than 1e-9 of the learning rate are not told apart, and a fall of less counts as none.
+    that differ by less than 1e-9 of the learning rate are not told apart, and a fall of less counts as none. A Summary
+    has one noise scale and uncorrelated noise: with unequal ones a surge may come where it has none, or elsewhere.
+    Claims: `mf-surge-batch`, `mf-surge-exact`, `mf-surge-unequal`, `mf-digits-peaks`.
 
     References
     ----------
