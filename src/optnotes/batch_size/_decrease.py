@@ -52,14 +52,10 @@ def expected_decrease(
 
     Domain
     ------
-<<<<<<< HEAD
-    As the optimiser's function: one step. A Summary serves only SGD, SignSGD and Adam.
-    Claims: `olr-mean-decrease`, `olr-decrease-at-the-optimum`, `olr-package-decrease`.
-=======
-    As the optimiser's function. A Summary serves only SGD, SignSGD and Adam. By it the largest decrease of SignSGD
-    grows with the batch; where the SNR differs between coordinates it can fall, as the Quadratic says.
-    Claims: `olr-decrease-at-the-optimum`, `mf-decrease-grows`, `mf-larger-batch-worse`.
->>>>>>> a-mf
+    As the optimiser's function: one step. A Summary serves only SGD, SignSGD and Adam. By it the largest decrease of
+    SignSGD grows with the batch; where the SNR differs between coordinates it can fall, as the Quadratic says.
+    Claims: `olr-mean-decrease`, `olr-decrease-at-the-optimum`, `olr-package-decrease`, `mf-decrease-grows`,
+    `mf-larger-batch-worse`.
 
     References
     ----------
@@ -110,16 +106,11 @@ def steps_and_examples(batch_size: ArrayLike, noise_scale: float, steps_min: flo
 
     Domain
     ------
-<<<<<<< HEAD
-    A constant noise scale, and SGD at the greedy rate of every step; SignSGD has the same form with its own noise
-    scale. In training the noise scale changes: for ridge regression on the digits, 64 ≤ B ≤ 4096, the two ends of the
-    hyperbola foretell up to 3.72 times the steps to a fifth of the excess loss, and err by up to 4.6 % at a fiftieth.
-    Claims: `olr-hyperbola`, `olr-hyperbola-trained`, `mf-decrease`.
-=======
-    A constant noise scale and the decrease of SGD. SignSGD has the same form, with its own noise scale, in the mean
-    field of independent noise of one SNR.
-    Claims: `olr-hyperbola`, `mf-decrease`, `mf-larger-batch-worse`.
->>>>>>> a-mf
+    A constant noise scale, and SGD at the greedy rate of every step; SignSGD has the same form, with its own noise
+    scale, in the mean field of independent noise of one SNR. In training the noise scale changes: for ridge regression
+    on the digits, 64 ≤ B ≤ 4096, the two ends of the hyperbola foretell up to 3.72 times the steps to a fifth of the
+    excess loss, and err by up to 4.6 % at a fiftieth.
+    Claims: `olr-hyperbola`, `olr-hyperbola-trained`, `mf-decrease`, `mf-larger-batch-worse`.
 
     References
     ----------
