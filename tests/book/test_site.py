@@ -230,9 +230,10 @@ def test_a_chapter_reads_as_a_text_with_its_code_folded(visit, path):
 
 def test_one_switch_shows_all_code_and_is_remembered(browser, origin):
     opened = Visit(browser, origin, CHAPTERS[0], VIEWPORTS["desktop"], "light")
-    cells = opened.page.locator("article .cell_input").count()
+    solutions = opened.page.locator("article .toggle .cell_input, article .tag_hide-cell .cell_input").count()
+    cells = opened.page.locator("article .cell_input").count() - solutions
     opened.page.locator(".code-switch").click()
-    assert opened.page.locator("article .cell_input:visible").count() == cells
+    assert opened.page.locator("article .cell_input:visible").count() >= cells > 50
     opened.page.goto(origin + CHAPTERS[1], wait_until="networkidle")
     assert opened.page.locator("article .cell_input:visible").count() > 0
     assert opened.page.locator(".code-switch").get_attribute("aria-pressed") == "true"
@@ -248,8 +249,8 @@ def test_a_link_to_a_claim_opens_it_in_view(browser, origin):
     id = link.get_attribute("href").split("#")[1]
     link.click()
     opened.page.wait_for_load_state("networkidle")
-    claim = opened.page.locator(f"#{id}")
-    assert claim.get_attribute("open") is not None
+    claim = opened.page.locator(f"#{id}[open]")
+    claim.wait_for()
     assert claim.locator("dl.evidence").is_visible()
     top = claim.bounding_box()["y"]
     assert 0 <= top < VIEWPORTS["desktop"]["height"]
