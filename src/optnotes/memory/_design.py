@@ -87,7 +87,7 @@ def balanced_design(lr_max: float, steps: int, remembered: float) -> tuple[float
     Domain
     ------
     Exact in discrete time, for β₁ = 0; the last rate is r/(1 − λη_max) times the first. The weights shrink with the
-    memory of the start: independent updates of size 1 end with the squared RMS r²ρ_0 + Tη_T².
+    memory of the start where rT ≫ 1: independent updates of size 1 end with the squared RMS r²ρ_0 + Tη_T².
     Claims: `memory-design`, `memory-inverse-time-exact`, `memory-balanced-final`.
 
     References

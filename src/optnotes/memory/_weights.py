@@ -41,8 +41,8 @@ def batch_weights(lr: Rate, weight_decay: Rate, steps: int, beta1: float = 0.9) 
     Domain
     ------
     Gradients that do not depend on the weights. Exact in discrete time for SGDM; for optimisers that divide by a slowly
-    varying scale, up to that scale: samples of AdamW at β = (0.9, 0.95) over 200 steps agree within their resolution of
-    13 % of a share.
+    varying scale, up to that scale: samples of AdamW at β = (0.9, 0.95) over 200 steps of a cosine to zero, κ = 3,
+    agree for four groups of 32 batches within their resolution of 13 % of a share.
     Claims: `memory-identity-run`, `memory-sampled`.
 
     References
