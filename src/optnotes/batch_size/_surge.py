@@ -28,7 +28,8 @@ def surge_batch_size(problem: Problem, optimizer: str = "sign-sgd", **options: f
     Adam: β*² = cΣH_ii/((1−c)ΣH_ii + Σ_{i≠j}H_ij s_is_j), B* = 𝓑_simple β*²/(1−β*²); for a diagonal Hessian
     B* = 𝓑_simple(1−β₁)/(3β₁−1), if β₁ > 1/3. No surge where β*² is not in (0, 1). Otherwise by search.
     By the exact moments of Adam a diagonal Hessian surges if c + 5V/2 < 1/2 + 3A, V = (1−β₂)/(1+β₂),
-    A = (1−β₁)(1−β₂)/(1−β₁β₂), from the expansion at high SNR: already below β₁ = 1/3, which is the limit β₂ → 1.
+    A = (1−β₁)(1−β₂)/(1−β₁β₂), from the expansion at high SNR: already below β₁ = 1/3, which is the limit β₂ → 1. A
+    short memory of v has a surge without momentum, and some where the condition fails.
 
     Parameters
     ----------
@@ -52,7 +53,8 @@ def surge_batch_size(problem: Problem, optimizer: str = "sign-sgd", **options: f
     from the left and has settled on the right. It refines every hill and returns the highest, B* to 1e-6 of it; hills
     that differ by less than 1e-9 of the learning rate are not told apart, and a fall of less counts as none. A Summary
     has one noise scale and uncorrelated noise: with unequal ones a surge may come where it has none, or elsewhere.
-    Claims: `mf-surge-batch`, `mf-surge-exact`, `mf-surge-unequal`, `mf-digits-peaks`.
+    Claims: `mf-surge-batch`, `mf-surge-exact`, `mf-surge-unequal`, `mf-digits-peaks`, `ema-surge`, `ema-surge-exact`,
+    `ema-surge-short`, `muon-surge`, `muon-surge-package`.
 
     References
     ----------

@@ -33,8 +33,8 @@ def momentum_variance(beta1: ArrayLike, std: ArrayLike) -> FloatArray:
     Domain
     ------
     Exact for uncorrelated gradients of one variance and any distribution, once the start has faded. It is the noise of
-    one step: steps are correlated, and the noise of a run at a fixed learning rate hardly depends on β₁.
-    Claims: `ema-variance`, `ema-memory-sum`, `ema-sgdm-stationary`.
+    one step: steps are correlated, and the noise of a run at a small fixed learning rate hardly depends on β₁.
+    Claims: `ema-variance`, `ema-memory-sum`, `ema-sgdm-stationary`, `ema-sgdm-factor`.
 
     References
     ----------

@@ -51,7 +51,8 @@ def snr_from_update_rms(
     β = (0.9, 0.95); take "exact" there. Where the RMS exceeds 1 at some SNR, the one root below it is returned.
     No stationary independent gradient has an RMS below the floor. A measured one has by chance, when the SNR is near
     0 (over N independent coordinates it spreads by about the floor over √(2N)); because successive gradients are
-    negatively correlated; or because ε, or coordinates without a gradient, shrink the update.
+    negatively correlated; or because ε, or gradients that are often zero, shrink the update.
+    Claims: `ema-snr-back`, `ema-snr-read`, `ema-rms-exact`, `ema-simulated-spread`, `ema-rms-sparse`.
 
     References
     ----------
@@ -99,6 +100,7 @@ def snr_from_momentum_ratio(ratio: ArrayLike, beta1: float, *, below_floor: str 
     ------
     Exact in expectation for uncorrelated gradients of any distribution; for a sample, as good as the two norms. A
     ratio below √c is chance at an SNR near 0, or says that successive gradients are negatively correlated.
+    Claims: `ema-momentum-ratio`, `ema-ratio-sampled`, `ema-snr-from-ratio`.
 
     References
     ----------
