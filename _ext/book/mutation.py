@@ -134,7 +134,7 @@ class Record:
 class Plan:
     """What a run shares: the checkout, its copies, how pytest is run, and the end.
 
-    `times` has the processor seconds of what has passed; `sound` says of tests whether they pass without a fault.
+    `times` has the processor seconds of what has passed, `unsound` what fails without a fault in tests that failed.
     """
 
     root: Path
@@ -142,7 +142,7 @@ class Plan:
     deadline: float
     copies: SimpleQueue[Path] = field(default_factory=SimpleQueue)
     times: dict[str, float] = field(default_factory=dict)
-    sound: dict[str, bool] = field(default_factory=dict)
+    unsound: dict[str, str] = field(default_factory=dict)
 
 
 def mutation(
@@ -186,8 +186,8 @@ def mutation(
     }
     _store(root / REPORT, _json(root / REPORT) | {"notebooks" if notebooks else "package": report})
     print("\n".join(summary(records, pool.possible, seed)))
-    if broken := [name for name, sound in plan.sound.items() if not sound]:
-        raise MutationError(f"without any fault there fails {', '.join(broken)}")
+    if broken := sorted(filter(None, plan.unsound.values())):
+        raise MutationError("without any fault as well:\n" + "\n".join(broken))
     if alive := [record for record in records if record.fate == "survived"]:
         raise MutationError(
             f"{len(alive)} faults survived; {REPORT} has all; mend a check, or show that nothing changes"
@@ -388,11 +388,11 @@ def _meet(record: Record, rounds: Sequence[Sequence[Path]], plan: Plan) -> None:
                 raise _OutOfTimeError
             if run.end == "passed":
                 plan.times.setdefault(name, run.seconds)
-            elif run.end == "timeout" or _is_sound(_failed(run, part), part, copy, plan):
+            elif run.end == "failed" and (said := _unsound(_failed(run, part), part, copy, plan)):
+                record.by = f"without any fault as well: {said}"
+            else:
                 record.by, record.fate = run.said, _noticed_by(run, part)
                 break
-            else:
-                record.by = f"{_failed(run, part)} fails without any fault"
     except _OutOfTimeError:
         record.by = LATE
     finally:
@@ -414,16 +414,16 @@ def _failed(run: Run, part: Sequence[Path]) -> str:
     return part[0].as_posix() if part[0].suffix == ".ipynb" else run.said.split(" - ")[0]
 
 
-def _is_sound(name: str, part: Sequence[Path], copy: Path, plan: Plan) -> bool:
-    """Return whether what failed last in the copy, called `name`, passes there without the fault."""
-    if name not in plan.sound and part[0].suffix == ".ipynb" and _is_kept(part[0], plan.root):
-        plan.sound[name] = True
-    if name not in plan.sound:
+def _unsound(name: str, part: Sequence[Path], copy: Path, plan: Plan) -> str:
+    """Return what fails without the fault where `name` was what failed last in the copy; nothing where that passes."""
+    if name not in plan.unsound and part[0].suffix == ".ipynb" and _is_kept(part[0], plan.root):
+        plan.unsound[name] = ""
+    if name not in plan.unsound:
         run = plan.runner(copy, part, float("inf"), plan.deadline, True)
         if run.end == "stopped":
             raise _OutOfTimeError
-        plan.sound[name] = run.end == "passed"
-    return plan.sound[name]
+        plan.unsound[name] = "" if run.end == "passed" else run.said
+    return plan.unsound[name]
 
 
 def _is_kept(chapter: Path, root: Path) -> bool:
