@@ -37,8 +37,8 @@ OPERATORS = (
 BINARY = {"arith_expr", "term", "power", "expr", "and_expr", "shift_expr"}
 """Where `*` and `|` multiply and unite; elsewhere they unpack, or part the parameters."""
 NO_FORMULA = {"import_from", "import_name", "decorator", "decorators", "raise_stmt", "tfpdef", "fstring", "assert_stmt"}
-JUDGES = {"rtol", "atol", "tol", "resolution"}
-"""Arguments that say how closely a judge looks; moving them is no fault of a formula."""
+JUDGES = {"rtol", "atol", "tol", "resolution", "rival"}
+"""Arguments that say how closely a judge looks, and what is wrong on purpose; moving them is no fault of a formula."""
 
 
 FAULTY = {"number", "operator", "keyword", "factor", "not_test", "comparison", "arith_expr", "term"}

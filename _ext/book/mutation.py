@@ -134,7 +134,7 @@ class Record:
 class Plan:
     """What a run shares: the checkout, its copies, how pytest is run, and the end.
 
-    `times` has the processor seconds of what has passed, `sound` the tests that are known to pass without a fault.
+    `times` has the processor seconds of what has passed, `unsound` what fails without a fault in tests that failed.
     """
 
     root: Path
@@ -142,7 +142,7 @@ class Plan:
     deadline: float
     copies: SimpleQueue[Path] = field(default_factory=SimpleQueue)
     times: dict[str, float] = field(default_factory=dict)
-    sound: set[str] = field(default_factory=set)
+    unsound: dict[str, str] = field(default_factory=dict)
 
 
 def mutation(
@@ -186,6 +186,8 @@ def mutation(
     }
     _store(root / REPORT, _json(root / REPORT) | {"notebooks" if notebooks else "package": report})
     print("\n".join(summary(records, pool.possible, seed)))
+    if broken := sorted(filter(None, plan.unsound.values())):
+        raise MutationError("without any fault as well:\n" + "\n".join(broken))
     if alive := [record for record in records if record.fate == "survived"]:
         raise MutationError(
             f"{len(alive)} faults survived; {REPORT} has all; mend a check, or show that nothing changes"
@@ -285,13 +287,7 @@ def targets(file: str, root: Path) -> list[list[Path]]:
 
 
 def examine(drawn: Iterator[Mutant], plan: Plan) -> list[Record]:
-    """Examine faults as long as the time lasts: those that the tests let through meet the chapters afterwards.
-
-    Raises
-    ------
-    MutationError
-        A test that failed does so without any fault.
-    """
+    """Examine faults as long as the time lasts: those that the tests let through meet the chapters afterwards."""
     desk, rounds = _Desk(drawn, plan), _Rounds(plan)
 
     def work(_: int) -> None:
@@ -388,10 +384,15 @@ def _meet(record: Record, rounds: Sequence[Sequence[Path]], plan: Plan) -> None:
             run = plan.runner(copy, part, limit, plan.deadline, False)
             (copy / record.mutant.file).write_bytes(original)
             record.seconds += run.seconds
-            if run.end != "passed":
-                _close(record, run, part, copy, plan)
+            if run.end == "stopped":
+                raise _OutOfTimeError
+            if run.end == "passed":
+                plan.times.setdefault(name, run.seconds)
+            elif run.end == "failed" and (said := _unsound(_failed(run, part), part, copy, plan)):
+                record.by = f"without any fault as well: {said}"
+            else:
+                record.by, record.fate = run.said, _noticed_by(run, part)
                 break
-            plan.times.setdefault(name, run.seconds)
     except _OutOfTimeError:
         record.by = LATE
     finally:
@@ -401,35 +402,28 @@ def _meet(record: Record, rounds: Sequence[Sequence[Path]], plan: Plan) -> None:
         say(f"{record.mutant.place}: {record.fate} ({record.seconds:.0f} s)")
 
 
-def _close(record: Record, run: Run, part: Sequence[Path], copy: Path, plan: Plan) -> None:
-    if run.end == "stopped":
-        raise _OutOfTimeError
-    is_chapter = part[0].suffix == ".ipynb"
-    if run.end == "failed":
-        _require_sound(part[0].as_posix() if is_chapter else run.said.split(" - ")[0], part, copy, plan)
-    record.by = run.said
-    record.fate = "timeout" if run.end == "timeout" else "chapters" if is_chapter else "unit tests"
-
-
 class _OutOfTimeError(Exception):
     """The run must end before it is known who notices the fault."""
 
 
-def _require_sound(name: str, part: Sequence[Path], copy: Path, plan: Plan) -> None:
-    """Require that what failed last in the copy, called `name`, passes there without the fault.
+def _noticed_by(run: Run, part: Sequence[Path]) -> str:
+    return "timeout" if run.end == "timeout" else "chapters" if part[0].suffix == ".ipynb" else "unit tests"
 
-    Raises
-    ------
-    MutationError
-        It fails by itself.
-    """
-    if name not in plan.sound and not (part[0].suffix == ".ipynb" and _is_kept(part[0], plan.root)):
+
+def _failed(run: Run, part: Sequence[Path]) -> str:
+    return part[0].as_posix() if part[0].suffix == ".ipynb" else run.said.split(" - ")[0]
+
+
+def _unsound(name: str, part: Sequence[Path], copy: Path, plan: Plan) -> str:
+    """Return what fails without the fault where `name` was what failed last in the copy; nothing where that passes."""
+    if name not in plan.unsound and part[0].suffix == ".ipynb" and _is_kept(part[0], plan.root):
+        plan.unsound[name] = ""
+    if name not in plan.unsound:
         run = plan.runner(copy, part, float("inf"), plan.deadline, True)
         if run.end == "stopped":
             raise _OutOfTimeError
-        if run.end != "passed":
-            raise MutationError(f"{name} fails without any fault: {run.said}")
-    plan.sound.add(name)
+        plan.unsound[name] = "" if run.end == "passed" else run.said
+    return plan.unsound[name]
 
 
 def _is_kept(chapter: Path, root: Path) -> bool:

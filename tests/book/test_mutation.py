@@ -122,7 +122,7 @@ x: Array[2]
 def f(a: Array[4], *, c: int | None) -> Array[5]:
     if a:
         raise ValueError(f"more than {c + 1}")
-    judge(a, rtol=7)
+    judge(a, rtol=7, rival=a + 8)
 '''
     assert faults(source) == []
 
@@ -268,9 +268,14 @@ def test_a_worker_that_raises_ends_the_others(root):
     assert interrupted.deadline == 0.0
 
 
-def test_tests_that_fail_without_a_fault_end_the_run(root):
-    with pytest.raises(MutationError, match="FAILED a fails without any fault: FAILED a - red"):
-        examine(all_mutants(root), plan(root, lambda *_: Run("failed", 1.0, "FAILED a - red")))
+def test_what_fails_without_a_fault_decides_nothing_and_is_told_in_the_end(root, monkeypatch, capsys):
+    monkeypatch.setattr(mutation, "cosmic_ray", lambda: TOOL)
+    monkeypatch.setattr(mutation, "run_tests", lambda *_: Run("failed", 1.0, "FAILED a - red"))
+    with pytest.raises(MutationError, match=r"without any fault as well:\nFAILED a - red$"):
+        mutation.mutation(root, minutes=1)
+    mutants = json.loads((root / REPORT).read_text())["package"]["mutants"]
+    assert {(one["fate"], one["by"]) for one in mutants} == {("undecided", "without any fault as well: FAILED a - red")}
+    assert "undecided: src/optnotes/alpha.py:2" in capsys.readouterr().out
 
 
 def test_a_test_that_fails_is_run_once_without_a_fault(root):
