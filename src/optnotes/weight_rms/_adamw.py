@@ -54,13 +54,14 @@ def adamw(
 
     Domain
     ------
-    "exact" is exact for fixed v; AdamW itself, whose v is noisy, lies about 1.1 % lower at β = (0.9, 0.95). "slow" and
-    "ode" leave O(ηλ), and O(β₁/((1−β₁)τ)) where rates or weights change within τ steps, since the momentum lags.
-    "closed-form" is the source's: exact for constant rates but for O(ηλ), and 36 % too large at κ = 3 for a linear or
-    cosine decay to zero. For the closed forms of the integral see `ode_solution`, for the noise of v `stationary`.
+    "exact" is exact for fixed v. AdamW itself, whose v is noisy, lies about 1.1 % lower at β = (0.9, 0.95) for normal
+    gradients and slow rates; a skewed law moves it by a mean update that no method here sees. "slow" and "ode" leave
+    O(ηλ), and O(β₁/((1−β₁)τ)) where rates or weights change within τ steps, since the momentum lags. "closed-form" is
+    the source's: exact for constant rates but for O(ηλ), and 36 % too large at κ = 3 for a linear or cosine decay to
+    zero. For the closed forms of the integral see `ode_solution`, for the noise of v `stationary`.
 
-    Claims: `rms-package-path`, `rms-adamw-error`, `sched-recursion`, `sched-adamw-error`, `sched-integral-rate`,
-    `sched-fast-rate`, `sched-short-form-bad`.
+    Claims: `rms-package-path`, `rms-adamw-error`, `rms-skew-size`, `sched-recursion`, `sched-adamw-error`,
+    `sched-integral-rate`, `sched-fast-rate`, `sched-short-form-bad`.
 
     References
     ----------

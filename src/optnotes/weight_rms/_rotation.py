@@ -34,8 +34,8 @@ def rotation(lr: float, weight_decay: float, update_rms: float, weight_rms: floa
     Domain
     ------
     Exact whenever E θ² does not change from step to step, for any update. With E θ² = (η/2λ) and
-    E u² = (1−β₁)/(1+β₁), the mean field of AdamW, it is √(2ηλ(1−β₁)/(1+β₁)) for small ηλ: within 0.45 % of AdamW's at
-    β = (0.9, 0.95), ηλ = 1e-5 to 1e-2.
+    E u² = (1−β₁)/(1+β₁), the mean field of AdamW, it is √(2ηλ(1−β₁)/(1+β₁)) for small ηλ: within 0.45 % of AdamW's on
+    normal noise at β = (0.9, 0.95), ηλ = 1e-5 to 1e-2.
 
     Claims: `rms-rotation`, `rms-rotation-small`, `rms-rotation-mean-field`.
 
