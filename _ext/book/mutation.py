@@ -132,7 +132,7 @@ class Record:
 
 @dataclass
 class Plan:
-    """What a run shares: the checkout, its copies, how pytest is run, and the end.
+    """What a run shares: the checkout, its copies, how pytest is run, the end, and what became of each fault.
 
     `times` has the processor seconds of what has passed, `unsound` what fails without a fault in tests that failed.
     """
@@ -143,12 +143,15 @@ class Plan:
     copies: SimpleQueue[Path] = field(default_factory=SimpleQueue)
     times: dict[str, float] = field(default_factory=dict)
     unsound: dict[str, str] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
 
 
 def mutation(
     root: Path, seed: int = 1, minutes: float = 30, modules: Sequence[str] = (), notebooks: bool = False
 ) -> None:
     """Plant faults, print a score by module and the faults that nobody noticed, and store all in `REPORT`.
+
+    A run that is asked to stop reports what it has found.
 
     Parameters
     ----------
@@ -176,19 +179,21 @@ def mutation(
         plan = Plan(root, run_tests, start + 60 * minutes)
         for number in range(WORKERS):
             plan.copies.put(copy_checkout(root, Path(scratch) / f"copy {number}"))
-        records = examine(pool, plan)
-    report = {
-        "seed": seed,
-        "minutes": round((time.monotonic() - start) / 60, 1),
-        "drawn": len(records),
-        "scores": scores(records, pool.possible),
-        "mutants": [_entry(record) for record in records],
-    }
-    _store(root / REPORT, _json(root / REPORT) | {"notebooks" if notebooks else "package": report})
-    print("\n".join(summary(records, pool.possible, seed)))
+        try:
+            examine(pool, plan)
+        finally:
+            report = {
+                "seed": seed,
+                "minutes": round((time.monotonic() - start) / 60, 1),
+                "drawn": len(plan.records),
+                "scores": scores(plan.records, pool.possible),
+                "mutants": [_entry(record) for record in plan.records],
+            }
+            _store(root / REPORT, _json(root / REPORT) | {"notebooks" if notebooks else "package": report})
+            print("\n".join(summary(plan.records, pool.possible, seed)))
     if broken := sorted(filter(None, plan.unsound.values())):
         raise MutationError("without any fault as well:\n" + "\n".join(broken))
-    if alive := [record for record in records if record.fate == "survived"]:
+    if alive := [record for record in plan.records if record.fate == "survived"]:
         raise MutationError(
             f"{len(alive)} faults survived; {REPORT} has all; mend a check, or show that nothing changes"
         )
@@ -300,9 +305,12 @@ def examine(drawn: Iterator[Mutant], plan: Plan) -> list[Record]:
                     _meet(record, rounds.tests(record.mutant.file), plan)
                     desk.put_back(record)
 
-    with ThreadPoolExecutor(WORKERS) as pool, _together(plan):
-        list(pool.map(work, range(WORKERS)))
-    return desk.close()
+    try:
+        with ThreadPoolExecutor(WORKERS) as pool, _together(plan):
+            list(pool.map(work, range(WORKERS)))
+    finally:
+        desk.close()
+    return plan.records
 
 
 @contextmanager
@@ -319,7 +327,7 @@ class _Desk:
     """Hands out faults: new ones at first, then those that the tests let through, then new ones again."""
 
     def __init__(self, drawn: Iterator[Mutant], plan: Plan) -> None:
-        self._drawn, self._lock, self._records, self._waiting = drawn, threading.Lock(), list[Record](), list[Record]()
+        self._drawn, self._lock, self._records, self._waiting = drawn, threading.Lock(), plan.records, list[Record]()
         self._listed = {(each.file, _bare(each.line), _bare(each.mutant)) for each in equivalents(plan.root)}
         start = time.monotonic()
         self._turn = start + UNITS_SHARE * (plan.deadline - start)
@@ -343,11 +351,10 @@ class _Desk:
                 record.passed_tests = True
                 self._waiting.append(record)
 
-    def close(self) -> list[Record]:
-        """Return all records; the time is over for those that still wait."""
+    def close(self) -> None:
+        """Say of the faults that still wait that the time is over."""
         for record in self._waiting:
             record.by = LATE
-        return self._records
 
 
 class _Rounds:

@@ -253,6 +253,23 @@ def test_nothing_starts_after_the_time(root):
     assert run.runs <= mutation.WORKERS
 
 
+def test_a_run_that_is_asked_to_stop_reports_what_it_has_found(root, monkeypatch, capsys):
+    runner = noticing("test_alpha.py")
+
+    def run(*arguments):
+        if len(runner.asked) == 3:
+            raise KeyboardInterrupt
+        return runner(*arguments)
+
+    monkeypatch.setattr(mutation, "cosmic_ray", lambda: TOOL)
+    monkeypatch.setattr(mutation, "run_tests", run)
+    monkeypatch.setattr(mutation, "WORKERS", 1)
+    with pytest.raises(KeyboardInterrupt):
+        mutation.mutation(root, minutes=1)
+    assert json.loads((root / REPORT).read_text())["package"]["drawn"] in {2, 3}
+    assert "were drawn in the time" in capsys.readouterr().out
+
+
 def test_a_worker_that_raises_ends_the_others(root):
     def run(*_):
         if not stopped.is_set():
