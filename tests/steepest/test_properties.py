@@ -557,7 +557,7 @@ def test_a_normal_without_direction_is_named(solve, second):
         ({"tol": 0.0}, ValueError, r"^`tol` must be finite and lie in \(0, inf\), got 0\.0$"),
         ({"tol": "small"}, TypeError, r"^`tol` must be real numbers, got 'small'"),
         ({"max_iterations": 0}, ValueError, r"^`max_iterations` must be at least 1, got 0$"),
-        ({"max_iterations": 2.0}, TypeError, r"^`max_iterations` must be an integer, got 2\.0$"),
+        ({"max_iterations": 2.5}, TypeError, r"^`max_iterations` must be an integer, got 2\.5$"),
     ],
 )
 def test_a_bad_limit_is_named(solve, options, error, text):
