@@ -187,7 +187,7 @@ def test_the_parts_of_a_matrix_near_the_largest_number_stay_finite():
 @pytest.mark.parametrize(
     ("matrix", "error", "text"),
     [
-        ([[1.0, np.inf], [0.0, 1.0]], ValueError, r"^`matrix` must be finite, got inf$"),
+        ([[1.0, np.inf], [0.0, 1.0]], ValueError, r"^`matrix` must be finite, got inf at index \("),
         ([1.0, 2.0], ValueError, r"^`matrix` must have two dimensions, got 'shape \(2,\)'$"),
         (np.empty((0, 0)), ValueError, r"^`matrix` must have at least one row and one column, got 'shape \(0, 0\)'$"),
         ([["a"]], TypeError, r"^`matrix` must be real numbers, got \[\['a'\]\]"),
