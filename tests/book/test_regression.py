@@ -67,7 +67,7 @@ CELLS = {
     "claim": cell(
         "from optnotes import checks\nfrom optnotes.claims import Chapter\n"
         "repr(Chapter('demo').claim('two-is-two', '$2$', checks.agree, 2.0, 2.0, rtol=1e-9, rival=3.0))",
-        "'claim two-is-two: exact (within 1e-06); rival rejected; source: new'",
+        "'claim two-is-two: exact (within 1e-06); rejected: a rival; source: new'",
     ),
 }
 CLAIM = """from optnotes import checks
@@ -100,7 +100,7 @@ PROBE = [
         "def density(n): return n * ndtr(z) ** (n - 1) * np.exp(-z**2 / 2) / np.sqrt(2 * np.pi)\n"
         "repr(chapter.claim('density', '$p$', checks.agree, extremes.max_pdf(z, 4096), density(4096), rtol=1e-11,\n"
         "                   rival=density(4097)))",
-        "'claim density: exact (within 1e-11); rival rejected; source: new'",
+        "'claim density: exact (within 1e-11); rejected: a rival; source: new'",
     ),
 ]
 
