@@ -138,6 +138,9 @@ def _finish_page(page: str) -> str:
         f'<link rel="preload" as="font" type="font/{file.rsplit(".", 1)[1]}" href="{base}{file}" crossorigin>\n'
         for file in [ICONS, *fonts]
     )
+    # Nothing is painted before the page is read: half a formula would be laid out twice.
+    links += '<link rel="expect" href="#page-end" blocking="render">\n'
+    page = page.replace("</body>", '<span id="page-end" hidden></span></body>', 1)
     if 'class="calculator"' in page:
         links += f'<script type="module" src="{base}_static/calculators.js"></script>\n'
     links += f'<link rel="icon" type="image/svg+xml" href="{base}_static/favicon.svg">\n'

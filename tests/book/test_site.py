@@ -34,6 +34,8 @@ VIEWPORTS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 """A site may forbid all but its own files; what that stops is a complaint in the console."""
+STILL = 0.01
+"""Sum of layout shifts that nobody sees; a slow machine may paint a font late."""
 SHIFTS = """() => new Promise(done => {
   let sum = 0;
   new PerformanceObserver(list => list.getEntries().forEach(e => sum += e.value)).observe(
@@ -134,7 +136,7 @@ def visit(browser, origin):
 def test_a_page_opens_without_complaint_and_nothing_moves(visit, path):
     opened = visit(path)
     assert opened.complaints == []
-    assert opened.page.evaluate(SHIFTS) == 0
+    assert opened.page.evaluate(SHIFTS) <= STILL
     assert opened.page.locator(".katex-error").count() == 0
 
 
@@ -142,7 +144,7 @@ def test_a_page_opens_without_complaint_and_nothing_moves(visit, path):
 def test_a_page_does_not_scroll_sideways_on_a_phone(visit, path):
     opened = visit(path, "phone")
     assert opened.page.evaluate("document.scrollingElement.scrollWidth") <= VIEWPORTS["phone"]["width"]
-    assert opened.page.evaluate(SHIFTS) == 0
+    assert opened.page.evaluate(SHIFTS) <= STILL
 
 
 @pytest.mark.parametrize("path", PAGES)
