@@ -14,6 +14,7 @@ import optnotes
 from optnotes import memory, schedules, simulate, weight_rms
 from optnotes._ground.docstrings import PLACEHOLDER, filler
 
+CLAIMS = Path(__file__).parents[1] / "claims.json"
 BOOK = {"book", "checks", "claims", "manifold_training", "plotting"}
 POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 RATES = ("lr", "weight_decay")
@@ -201,6 +202,3 @@ def test_a_domain_names_the_claims_of_the_book_that_show_it(name):
     assert match, f"the domain of {name} ends in no list of claims: {last[-80:]!r}"
     known = {claim["id"] for claim in json.loads(CLAIMS.read_text(encoding="utf-8"))["claims"]}
     assert set(re.findall(r"`([\w-]+)`", match[1])) <= known
-
-
-CLAIMS = Path(__file__).parents[1] / "claims.json"

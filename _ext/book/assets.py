@@ -149,12 +149,11 @@ def _finish_page(page: str) -> str:
 
 def _add_code_switch(page: str) -> str:
     """Put the switch for code into the header of a page that folds some; what needs JavaScript hides without it."""
-    if not any(mark in page for mark in ('<details class="code', '<details class="claim', 'class="ledger-filter')):
-        return page
-    page = page.replace("</head>", f"{NO_SCRIPT}</head>", 1)
-    if 'class="ledger-filter' in page:
-        return page
-    return re.sub(r'(<div class="article-header-buttons">)', r"\1" + CODE_SWITCH, page, count=1)
+    folds = any(f'<details class="{kind}' in page for kind in ("code", "claim"))
+    if folds or 'class="ledger-filter' in page:
+        page = page.replace("</head>", f"{NO_SCRIPT}</head>", 1)
+    header = '<div class="article-header-buttons">'
+    return page.replace(header, header + CODE_SWITCH, 1) if folds else page
 
 
 def _typeset_print_title(page: str) -> str:

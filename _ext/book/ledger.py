@@ -84,6 +84,11 @@ def status(claims: Mapping[str, Record], id: str, above: tuple[str, ...] = ()) -
     return str(max(kinds, key=KINDS.index))
 
 
+def anchor(id: str) -> str:
+    """Return the name of a claim's place on its page, which `optnotes.claims` writes."""
+    return f"claim-{id}"
+
+
 def dump(ledger: Ledger) -> str:
     """Return the ledger as text: claims in the order of the book, keys sorted, one value a line."""
     return json.dumps(ledger, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

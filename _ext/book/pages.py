@@ -13,23 +13,15 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import clean_astext
 
-from .ledger import CLAIMS, KINDS, Ledger, Record
+from optnotes.claims import VERDICTS
+
+from .ledger import CLAIMS, KINDS, Ledger, Record, anchor
 from .notebooks import read
 
 FILTER = """<p class="ledger-filter"><label>Filter <input type="search" autocomplete="off"
 placeholder="words, a kind, a source"></label> <output></output></p>"""
 """What narrows the tables below it down; without JavaScript it is not shown."""
 Groups = dict[str, list[str]]
-
-VERDICTS = {
-    "wrong": "Wrong",
-    "limited": "Right only up to a constant, or on a smaller domain",
-    "misprint": "Misprints",
-    "unjustified": "Right, but justified wrongly",
-    "not supplied": "Asserted without a derivation",
-    "definition": "Definitions",
-    "right": "Right as printed",
-}
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -125,17 +117,13 @@ def _chapter(claims: Sequence[Record]) -> list[str]:
 
 
 def _step(claim: Record) -> str:
-    return f"{_link(claim['chapter'], _anchor(claim), claim['id'])} <span>{html.escape(claim['status'])}</span>"
-
-
-def _anchor(claim: Record) -> str:
-    return f"claim-{claim['id']}"
+    return f"{_link(claim['chapter'], claim['id'])} <span>{html.escape(claim['status'])}</span>"
 
 
 def verdicts_page(verdicts: Sequence[Record]) -> tuple[list[str], Groups]:
     """Return the Markdown of the corrections page: the counts, and what each source asserts, what fails first."""
     counts = Counter(verdict["verdict"] for verdict in verdicts)
-    rows = [[text.lower(), counts[name]] for name, text in VERDICTS.items() if counts[name]]
+    rows = [[text, counts[name]] for name, text in VERDICTS.items() if counts[name]]
     total = _table(["verdict", "statements"], [*rows, ["all", len(verdicts)]])
     header = ["statement", "as printed", "verdict", "as it should be", "shown by"]
     ranked = sorted(verdicts, key=lambda verdict: list(VERDICTS).index(verdict["verdict"]))
@@ -168,7 +156,7 @@ def _group(records: Sequence[Record], key: str, names: Iterable[str]) -> dict[st
 
 
 def _claim_row(claim: Record) -> list[Any]:
-    link = _link(claim["chapter"], _anchor(claim), claim["id"])
+    link = _link(claim["chapter"], claim["id"])
     premise = f" {claim['premise']}" if claim["premise"] else ""
     rival = f"; rejected: {claim['rival']}" if claim["rival"] else ""
     weaker = f"; rests on a claim that is {claim['status']}" if claim["status"] != claim["kind"] else ""
@@ -177,13 +165,13 @@ def _claim_row(claim: Record) -> list[Any]:
 
 
 def _verdict_row(verdict: Record) -> list[Any]:
-    claims = ", ".join(_link(verdict["chapter"], f"claim-{id}", id) for id in verdict["claims"])
+    claims = ", ".join(_link(verdict["chapter"], id) for id in verdict["claims"])
     of_post = verdict["equation"].removeprefix(verdict["post"]).lstrip(", ") or verdict["equation"]
     return [of_post, verdict["printed"], verdict["verdict"], verdict["correct"] or "–", claims]
 
 
-def _link(chapter: str, anchor: str, text: str) -> str:
-    return f'<a href="{html.escape(chapter)}.html#{html.escape(anchor)}">{html.escape(text)}</a>'
+def _link(chapter: str, id: str) -> str:
+    return f'<a href="{html.escape(chapter)}.html#{html.escape(anchor(id))}">{html.escape(id)}</a>'
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:

@@ -1,13 +1,14 @@
 """Sentences that a reader acts on or quotes, the claims that they name, and the numbers that they take from them.
 
-They are the paragraphs and bullets of a chapter's result box, what stands under "In practice", and the captions of
-its figures.
+They are the paragraphs and bullets of a chapter's result box, those under "In practice", and the captions of its
+figures. A plain paragraph before a cell or a list is none: it introduces what has claims.
 """
 
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .ledger import Record
 from .notebooks import Notebook
@@ -17,7 +18,9 @@ PRACTICE = "In practice"
 SMALLEST = 13
 """Integers below this count things in a sentence: two solvers, a tenth."""
 
+_CELL = "\0"  # stands for a code cell
 _ROLE = re.compile(r"\{[\w:]+\}`[^`]*`|`[^`]*`|\(eq-[\w-]+\)|\{eq\}`[^`]*`|\]\([^)]*\)")
+_FORMULA = re.compile(r"\n*^\$\$$(.*?)^\$\$.*?$\n*", re.MULTILINE | re.DOTALL)
 _CLAIMS = re.compile(r"\{claim\}`([^`]*)`")
 _POWER = re.compile(r"(?:(\d+(?:\.\d+)?)\s*(?:\\cdot|\\times|×|·)\s*)?10\^(?:\{(-?\d+)\}|(-?\d))")
 _THOUSANDS = re.compile(r"(?<=\d)(?: |\\,|\{,\}|\u202f|\u00a0|,)(?=\d{3}(?!\d))")
@@ -51,12 +54,14 @@ class Number:
 
 def sentences(notebook: Notebook) -> Iterator[Sentence]:
     """Yield what a reader of a chapter may act on."""
-    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    for box in BOX.findall("\n".join(prose)):
+    prose = "\n\n".join(cell.source if cell.cell_type == "markdown" else _CELL for cell in notebook.cells)
+    for box in BOX.findall(prose):
         for text in _pieces(box):
             yield Sentence("result box", text)
-    for text in _pieces(_section("\n\n".join(prose), PRACTICE)):
-        if text.startswith(("-", "*")):
+    pieces = [piece for piece in _pieces(_section(prose, PRACTICE)) if not piece.startswith("```")]
+    for text, following in pairwise([*pieces, ""]):
+        introduces = following == _CELL or following.startswith("- ")
+        if text != _CELL and (text.startswith(("-", "*")) or not introduces):
             yield Sentence(PRACTICE, text)
     for cell in notebook.cells:
         caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption")
@@ -119,9 +124,7 @@ def _number(digits: str, exponent: int) -> Number:
 def _pieces(text: str) -> Iterator[str]:
     """Yield the bullets and paragraphs of a text; a displayed formula belongs to the paragraph before it."""
     body = "\n".join(line for line in text.splitlines() if not re.match(r"^(:\w+:.*|#.*)$", line))
-    body = re.sub(
-        r"\n*^\$\$$(.*?)^\$\$.*?$\n*", lambda match: f" {' '.join(match[1].split())}\n", body, flags=re.M | re.S
-    )
+    body = _FORMULA.sub(lambda match: f" {' '.join(match[1].split())}\n", body)
     for block in re.split(r"\n\s*\n|\n(?=- )", body):
         if block.strip():
             yield block.strip()

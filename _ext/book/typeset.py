@@ -14,7 +14,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 from sphinx.writers.html5 import HTML5Translator
 
-from .ledger import CLAIMS, MIMES, Record
+from .ledger import CLAIMS, MIMES, Record, anchor
 from .notebooks import read
 
 LOGGER = logging.getLogger(__name__)
@@ -93,36 +93,33 @@ def _records(path: Path) -> dict[str, dict[str, Record]]:
 
 def typeset_claim(record: Record) -> nodes.Node:
     """Return a claim as it stands on a page: closed, its statement and the kind of evidence."""
-    rank = record.get("rank", "step")
     kind = nodes.inline("", record["kind"], classes=["claim-kind"])
     statement = fold_title("", "", *markdown(record["statement"]), nodes.Text(" "), kind)
-    return claim("", statement, _evidence(record), ids=[f"claim-{record['id']}"], classes=["claim", rank])
+    return claim("", statement, _evidence(record), ids=[anchor(record["id"])], classes=["claim", record["rank"]])
 
 
 def _evidence(record: Record) -> nodes.definition_list:
     """Return what opens on a click: each line only where there is something to say."""
-    premise = f" {record['premise']}" if record.get("premise") else ""
+    premise = f" {record['premise']}" if record["premise"] else ""
     lines: list[tuple[str, Sequence[nodes.Node]]] = [
         ("claim", [nodes.literal("", record["id"])]),
         ("evidence", markdown(f"{record['kind']}{premise} ({record['detail']})")),
     ]
-    if record.get("rival"):
+    if record["rival"]:
         lines.append(("rejected", markdown(record["rival"])))
     lines.append(("source", markdown(record["source"])))
     if record["rests_on"]:
-        links = [nodes.reference("", id, refuri=f"#claim-{id}", internal=True) for id in record["rests_on"]]
-        lines.append(("rests on", _joined(links, ", ")))
+        lines.append(("rests on", _here(record["rests_on"])))
     return _definitions(lines)
 
 
 def typeset_verdict(record: Record) -> nodes.Node:
     """Return a verdict as it stands on a page: what is printed, and what should be."""
-    links = [nodes.reference("", id, refuri=f"#claim-{id}", internal=True) for id in record["claims"]]
     lines: list[tuple[str, Sequence[nodes.Node]]] = [("as printed", markdown(record["printed"]))]
     if record["correct"]:
         lines.append(("as it should be", markdown(record["correct"])))
-    if links:
-        lines.append(("shown by", _joined(links, ", ")))
+    if record["claims"]:
+        lines.append(("shown by", _here(record["claims"])))
     title = nodes.paragraph("", "", *markdown(record["equation"]), nodes.Text(": "))
     title += nodes.strong("", record["verdict"])
     return nodes.container("", title, _definitions(lines), ids=[_anchor(record)], classes=["verdict"])
@@ -142,8 +139,13 @@ def _definitions(lines: Iterable[tuple[str, Sequence[nodes.Node]]]) -> nodes.def
 
 def _link(record: Mapping[str, Any], page: str) -> nodes.reference:
     title = f"claim {record['id']}: {record['status']}"
-    uri = f"{page}#claim-{record['id']}"
+    uri = f"{page}#{anchor(record['id'])}"
     return nodes.reference("", record["status"], refuri=uri, internal=True, reftitle=title, classes=["claim-name"])
+
+
+def _here(ids: Sequence[str]) -> list[nodes.Node]:
+    """Return links to claims of the same page."""
+    return _joined([nodes.reference("", id, refuri=f"#{anchor(id)}", internal=True) for id in ids], ", ")
 
 
 def _joined(links: Sequence[nodes.Node], between: str) -> list[nodes.Node]:

@@ -151,3 +151,12 @@ def test_a_planted_fault_of_a_judge_is_found(arguments, fault):
 )
 def test_a_judge_of_something_computed_passes(arguments):
     assert faults(arguments) == []
+
+
+def test_a_paragraph_of_advice_counts_unless_it_introduces_a_list_or_a_cell():
+    cells = [
+        new_markdown_cell("## In practice\n\nThree rules.\n\n- Do this.\n\nIt costs 3 %.\n\nThe cost:"),
+        new_code_cell("chapter.claim()"),
+        new_markdown_cell("So it does.\n\n## Exercises"),
+    ]
+    assert [s.text for s in sentences(new_notebook(cells=cells))] == ["- Do this.", "It costs 3 %.", "So it does."]

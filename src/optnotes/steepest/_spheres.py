@@ -177,13 +177,13 @@ def spectral_sphere(
     Domain
     ------
     As for `stiefel`, to which it reduces for a weight with orthonormal columns. The k(k+1)/2 constraints do not depend
-    on the choice of singular vectors, unlike one trace for each pair. Claims: `sph-not-invariant`, `sph-block-rate`.
+    on the choice of singular vectors, unlike one trace for each pair.
 
     The norm is kept to first order in the learning rate η while η is small against the distance of the singular
     values below those counted as equal. In training they close up: set `repeated` between η and 2.5 η, at 3.2 to 3.7
-    SVDs per step in place of 2. Claims: `sph-training-closes`, `sph-training-repeated`, `sph-training-price`.
-
-    Claims: `sph-repeated`, `sph-not-invariant`.
+    SVDs per step in place of 2.
+    Claims: `sph-repeated`, `sph-not-invariant`, `sph-block-rate`, `sph-training-closes`, `sph-training-repeated`,
+    `sph-training-price`.
 
     References
     ----------
